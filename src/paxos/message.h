@@ -7,6 +7,7 @@
 #ifndef DKV_PAXOS_MESSAGE_H
 #define DKV_PAXOS_MESSAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "paxos/ballot.h"
@@ -43,6 +44,7 @@ struct hello {
     struct members members;
     uint32_t id;                    /* The sender's. */
     uint64_t boot;                  /* The sender's. */
+    bool asks;                      /* The sender wants a Hello back. */
     uint8_t disk_id[DISK_ID_SIZE];  /* The sender's. */
     uint8_t recorded[DISK_ID_SIZE]; /* What the sender has durably recorded of the receiver's
                                        disk_id; all zero when nothing. */
