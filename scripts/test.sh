@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# test.sh: install what is missing, build in four ways, run every suite that there is for each.
+#
+#   build/        gcc      all suites: unit, sim, integration, style
+#   build-asan/   gcc, address and undefined-behaviour sanitizers: unit, sim-smoke
+#   build-tsan/   gcc, thread sanitizer: threads
+#   build-clang/  clang    everything is compiled; unit
+#
+# The last line is "N passed, M failed"; the exit code is 0 only if M is 0. A build that breaks, or
+# a suite without a test, counts as one failure. Each line before it tells a stage and its time.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+exec </dev/null
+
+passed=0
+failed=0
+skipped=0
+
+say() { printf '[%4d s] %s\n' "$SECONDS" "$*"; }
+
+finish() {
+    [ "$skipped" -eq 0 ] || printf '%d skipped\n' "$skipped"
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    [ "$failed" -eq 0 ]
+    exit
+}
+
+# A stage that did not get as far as running tests.
+broken() {
+    failed=$((failed + 1))
+    say "$1"
+    tail -n 40 "$2"
+}
+
+# configure DIR [SETUP-ARGUMENT...]
+configure() {
+    local dir=$1
+    shift
+    [ ! -f "$dir/build.ninja" ] || return 0
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    if ! meson setup "$dir" . "$@" >"$dir/setup.log" 2>&1; then
+        broken "$dir: meson setup FAILED" "$dir/setup.log"
+        return 1
+    fi
+}
+
+# compile DIR: everything.
+compile() {
+    local dir=$1 began=$SECONDS
+    if ! ninja -C "$dir" >"$dir/ninja.log" 2>&1; then
+        broken "$dir: build FAILED" "$dir/ninja.log"
+        return 1
+    fi
+    say "$dir: built in $((SECONDS - began)) s"
+}
+
+# run DIR SUITE [MESON-TEST-ARGUMENT...]: builds what the suite needs and is not built yet.
+run() {
+    local dir=$1 suite=$2 began=$SECONDS status=0 counts
+    shift 2
+    local log="$dir/meson-logs/$suite"
+    rm -f "$log.json" "$log.txt"
+    meson test -C "$dir" --suite "$suite" --logbase "$suite" "$@" >"$dir/$suite.log" 2>&1 || status=$?
+    if [ "$status" -eq 125 ]; then
+        broken "$dir: build FAILED" "$dir/$suite.log"
+        return
+    fi
+    # Prints "PASSED FAILED SKIPPED", then what failed and how.
+    counts=$(python3 scripts/count-tests.py "$log.json")
+    local p f s
+    read -r p f s <<<"${counts%%$'\n'*}"
+    if [ "$((p + f + s))" -eq 0 ]; then
+        broken "$dir: $suite: no test ran" "$dir/$suite.log"
+        return
+    fi
+    if [ "$status" -ne 0 ] && [ "$f" -eq 0 ]; then
+        broken "$dir: $suite: meson test ended with $status" "$dir/$suite.log"
+    fi
+    passed=$((passed + p))
+    failed=$((failed + f))
+    skipped=$((skipped + s))
+    say "$dir: $suite: $p passed, $f failed in $((SECONDS - began)) s"
+    if [ "$((f + s))" -gt 0 ]; then
+        printf '%s\n' "${counts#*$'\n'}"
+    fi
+}
+
+# suites DIR SUITE...: those of the named ones that the build defines.
+suites() {
+    local dir=$1 have
+    shift
+    have=$(meson introspect --tests "$dir" |
+        python3 -c 'import json, sys
+print(*{s.split(":")[-1] for t in json.load(sys.stdin) for s in t["suite"]})')
+    for suite in "$@"; do
+        case " $have " in *" $suite "*) echo "$suite" ;; esac
+    done
+}
+
+if ! scripts/setup.sh test; then
+    failed=1
+    finish
+fi
+say "packages are there"
+
+export ASAN_OPTIONS=halt_on_error=1:abort_on_error=1:detect_leaks=1
+export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1
+
+if configure build && compile build; then
+    for suite in $(suites build style unit sim integration); do
+        run build "$suite"
+    done
+fi
+
+if configure build-asan -Db_sanitize=address,undefined -Db_lundef=false; then
+    for suite in unit $(suites build-asan sim-smoke); do
+        run build-asan "$suite" --timeout-multiplier 4
+    done
+fi
+
+if configure build-tsan -Db_sanitize=thread -Db_lundef=false; then
+    run build-tsan threads --timeout-multiplier 4
+fi
+
+if CC=clang configure build-clang && compile build-clang; then
+    run build-clang unit
+fi
+
+finish
