@@ -50,12 +50,18 @@ struct command {
 /* ERR_INVALID when c breaks a bound or a rule given above. */
 int command_check(const struct command *c) MUST_CHECK;
 
-/* Append the encoding of c, which passes command_check, to out. ERR_NO_MEMORY. */
+/* Bytes that command_encode appends for c, which passes command_check. */
+size_t command_size(const struct command *c);
+
+/*
+ * Append the encoding of c, which passes command_check, to out.
+ * ERR_NO_MEMORY: nothing was appended.
+ */
 int command_encode(const struct command *c, struct buf *out) MUST_CHECK;
 
 /*
  * Take the first command off *in. out_command borrows from the bytes of in.
- * ERR_INVALID: these bytes are not what command_encode makes.
+ * ERR_INVALID: these bytes are not what command_encode makes; *in is as it was.
  */
 int command_decode(struct bytes *in, struct command *out_command) MUST_CHECK;
 
