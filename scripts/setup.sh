@@ -32,6 +32,7 @@ test_packages=(
     git
     libclang-rt-14-dev
     procps
+    shellcheck
 )
 
 die() {

@@ -109,7 +109,7 @@ export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
 
 if configure build && compile build; then
-    for suite in $(suites build style unit sim integration); do
+    for suite in style unit $(suites build sim integration); do
         run build "$suite"
     done
 fi
