@@ -205,14 +205,16 @@ int replica_step(struct replica *r, const struct event *event, struct effects *e
 struct machine *replica_machine(struct replica *r);
 
 struct replica_stats {
-    uint64_t prepare_total;   /* Prepare requests processed as an acceptor. */
-    uint64_t accept_total;    /* Accept requests processed as an acceptor. */
-    uint64_t propose_total;   /* Proposals begun. */
-    uint64_t refused_total;   /* Own attempts that were refused. */
-    uint64_t recovered_total; /* Holes that this node set out to fill. */
-    uint64_t catchup_total;   /* Slots learnt by FETCH and applied. */
-    uint64_t requeued_total;  /* Batches queued again because another value won their slot. */
-    uint64_t batches_total;   /* Own batches chosen. */
+    uint64_t executed_total;   /* Writes executed since the start, without duplicates and replay. */
+    uint64_t suppressed_total; /* Duplicates suppressed since the start, without replay. */
+    uint64_t prepare_total;    /* Prepare requests processed as an acceptor. */
+    uint64_t accept_total;     /* Accept requests processed as an acceptor. */
+    uint64_t propose_total;    /* Proposals begun. */
+    uint64_t refused_total;    /* Own attempts that were refused. */
+    uint64_t recovered_total;  /* Holes that this node set out to fill. */
+    uint64_t catchup_total;    /* Slots learnt by FETCH and applied. */
+    uint64_t requeued_total;   /* Batches queued again because another value won their slot. */
+    uint64_t batches_total;    /* Own batches chosen. */
     uint64_t batch_ops_total;
     uint64_t barriers_total; /* Own barriers chosen. */
     uint64_t log_bytes;      /* Of values in memory. */

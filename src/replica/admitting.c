@@ -1,0 +1,82 @@
+/*
+ * admitting.c -- clients' operations come in.
+ *
+ * All queues are bounded: what would pass a bound is turned away at once, and has not been applied.
+ */
+#include <assert.h>
+
+#include "base/mem.h"
+#include "base/planted.h"
+#include "kv/command.h"
+#include "replica/effects.h"
+#include "replica/internal.h"
+
+static int admitting_turn_away(struct replica *r, const struct replica_op *op,
+                               enum answer_status status)
+{
+    struct answer answer = {
+        .handle = op->handle,
+        .status = status,
+        .slot = machine_applied(r->machine),
+        .revision = machine_revision(r->machine),
+    };
+    return effects_add_answer(r->effects, &answer);
+}
+
+static bool admitting_is_delete(struct bytes encoded)
+{
+    struct command command;
+    int err = command_decode(&encoded, &command);
+    assert(err == 0);
+    return err == 0 && command.kind == COMMAND_DELETE;
+}
+
+static enum answer_status admitting_check(const struct replica *r, const struct replica_op *op)
+{
+    const struct replica_tuning *t = &r->options.tuning;
+    if (r->stats.queued_ops >= t->queue_ops_max || r->stats.queued_bytes >= t->queue_bytes_max ||
+        r->stats.log_bytes >= t->log_bytes_max)
+        return ANSWER_QUEUE_FULL;
+    /* What makes room is let in. */
+    if (op->kind == OP_WRITE && machine_bytes(r->machine) >= t->state_bytes_max &&
+        !admitting_is_delete(op->command))
+        return ANSWER_STATE_FULL;
+    return ANSWER_OK;
+}
+
+/* The list in which an operation waits. */
+static struct list *admitting_queue(struct replica *r, const struct replica_op *op)
+{
+    if (op->kind == OP_WRITE)
+        return &r->queue;
+    if (op->consistency == CONSISTENCY_SEQUENTIAL)
+        return &r->sequentials;
+    if (PLANTED(PLANTED_READ_JOINS_OLD_BATCH)) {
+        for (uint64_t n = r->slots.first; n < r->slots.end; n++) {
+            struct slot *slot = slots_find(&r->slots, n);
+            if (slot->batch != NULL)
+                return &slot->batch->reads;
+        }
+    }
+    return &r->reads;
+}
+
+int admitting_on_op(struct replica *r, const struct replica_op *from)
+{
+    enum answer_status status = admitting_check(r, from);
+    if (status != ANSWER_OK)
+        return admitting_turn_away(r, from, status);
+    struct op *op = NULL;
+    TRY(op_new(from, &op));
+    int err = heap_push(&r->deadlines, &op->deadline, from->deadline_ns);
+    if (err != 0) {
+        mem_free(op);
+        return err;
+    }
+    list_push_back(admitting_queue(r, from), &op->link);
+    r->stats.queued_ops++;
+    r->stats.queued_bytes += op->size;
+    if (op->kind == OP_WRITE)
+        r->queue_bytes += op->size;
+    return 0;
+}

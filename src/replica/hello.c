@@ -1,0 +1,207 @@
+/*
+ * hello.c -- who may talk to this node, and whether this node may vote.
+ *
+ * docs/protocol.md, section 1, "Identity". A disk that was wiped has forgotten its promises; if it
+ * voted under its old id, a majority could forget what it has chosen. So every node records, once
+ * and for ever, which disk votes under each peer's id, and refuses any other; and a new disk says
+ * nothing but Hello until more than half of the OTHER members have recorded it.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "replica/effects.h"
+#include "replica/internal.h"
+
+/* A node that still waits for an answer asks so often. */
+#define ASK_EVERY_NS (200 * NS_PER_MS)
+
+static int hello_send(struct replica *r, uint32_t to, bool asks, uint64_t wait_for)
+{
+    const struct identity *identity = &r->options.identity;
+    const struct peer *peer = &r->peers[to];
+    struct hello *hello = mem_alloc_zero(sizeof(*hello));
+    if (hello == NULL)
+        return ERR_NO_MEMORY;
+    hello->protocol_version = PROTOCOL_VERSION;
+    hello->mode = identity->mode;
+    memcpy(hello->cluster, identity->cluster, sizeof(hello->cluster));
+    hello->members = identity->members;
+    hello->id = identity->id;
+    hello->boot = r->options.boot;
+    hello->asks = asks;
+    memcpy(hello->disk_id, identity->disk_id, DISK_ID_SIZE);
+    /* By the time this is sent, the record of that disk is durable: that is what it says. */
+    if (peer->disk_known && peer->disk_sequence <= max_u64(r->durable_sequence, wait_for))
+        memcpy(hello->recorded, peer->disk_id, DISK_ID_SIZE);
+    return replica_post(r, to, (struct message){.kind = MESSAGE_HELLO, .hello = hello}, wait_for);
+}
+
+int hello_on_peer_up(struct replica *r, uint32_t index)
+{
+    assert(index < replica_members(r)->count && index != r->self);
+    struct peer *peer = &r->peers[index];
+    peer->connected = true;
+    peer->refused_us = REFUSAL_NONE;
+    peer->hello_due_ns = r->now_ns + ASK_EVERY_NS;
+    return hello_send(r, index, !r->admitted, 0);
+}
+
+int hello_ask(struct replica *r, uint32_t index)
+{
+    struct peer *peer = &r->peers[index];
+    if (r->now_ns < peer->hello_due_ns)
+        return 0;
+    peer->hello_due_ns = r->now_ns + ASK_EVERY_NS;
+    return hello_send(r, index, true, 0);
+}
+
+/* ---- The other side's Hello ---------------------------------------------------------------- */
+
+static bool members_equal(const struct members *a, const struct members *b)
+{
+    return a->count == b->count && memcmp(a->ids, b->ids, a->count * sizeof(a->ids[0])) == 0;
+}
+
+static enum refusal hello_judge(const struct replica *r, uint32_t index, const struct hello *hello)
+{
+    const struct identity *identity = &r->options.identity;
+    const struct peer *peer = &r->peers[index];
+    if (hello->protocol_version != PROTOCOL_VERSION)
+        return REFUSAL_VERSION;
+    if (strncmp(hello->cluster, identity->cluster, sizeof(hello->cluster)) != 0)
+        return REFUSAL_CLUSTER;
+    if (hello->mode != identity->mode)
+        return REFUSAL_MODE;
+    if (!members_equal(&hello->members, &identity->members))
+        return REFUSAL_MEMBERS;
+    if (hello->id != identity->members.ids[index])
+        return REFUSAL_ID;
+    if (peer->disk_known && memcmp(peer->disk_id, hello->disk_id, DISK_ID_SIZE) != 0)
+        return REFUSAL_DISK;
+    return REFUSAL_NONE;
+}
+
+static int hello_refuse(struct replica *r, uint32_t index, uint64_t link, enum refusal refusal)
+{
+    struct peer *peer = &r->peers[index];
+    if (peer->has_link && peer->link == link)
+        peer->has_link = false;
+    struct notice notice = {
+        .kind = NOTICE_PEER_REFUSED,
+        .peer = index,
+        .link = link,
+        .refusal = refusal,
+    };
+    TRY(effects_add_notice(r->effects, &notice));
+    return replica_post(r, index, (struct message){.kind = MESSAGE_GOODBYE, .refusal = refusal}, 0);
+}
+
+static int hello_record_disk(struct replica *r, uint32_t index, const struct hello *hello)
+{
+    struct peer *peer = &r->peers[index];
+    struct durable record = {.kind = DURABLE_PEER, .peer = hello->id};
+    memcpy(record.disk_id, hello->disk_id, DISK_ID_SIZE);
+    TRY(replica_write(r, &record));
+    memcpy(peer->disk_id, hello->disk_id, DISK_ID_SIZE);
+    peer->disk_known = true;
+    peer->disk_sequence = r->write_sequence;
+    return 0;
+}
+
+int hello_on_message(struct replica *r, uint32_t index, uint64_t link, const struct hello *hello)
+{
+    enum refusal refusal = hello_judge(r, index, hello);
+    if (refusal != REFUSAL_NONE)
+        return hello_refuse(r, index, link, refusal);
+
+    struct peer *peer = &r->peers[index];
+    bool is_new = !peer->has_link || peer->link != link;
+    peer->has_link = true;
+    peer->link = link;
+    peer->refused_us = REFUSAL_NONE;
+    if (memcmp(hello->recorded, r->options.identity.disk_id, DISK_ID_SIZE) == 0)
+        peer->recorded_us = true;
+    if (!peer->disk_known)
+        TRY(hello_record_disk(r, index, hello));
+    if (is_new) {
+        struct notice notice = {.kind = NOTICE_PEER_ACCEPTED, .peer = index, .link = link};
+        TRY(effects_add_notice(r->effects, &notice));
+    }
+    return hello->asks ? hello_send(r, index, false, peer->disk_sequence) : 0;
+}
+
+/* ---- Admission ----------------------------------------------------------------------------- */
+
+static bool hello_is_recorded_enough(const struct replica *r)
+{
+    uint32_t others = replica_members(r)->count - 1;
+    uint32_t recorded = 0;
+    for (uint32_t i = 0; i <= others; i++)
+        recorded += i != r->self && r->peers[i].recorded_us;
+    return others == 0 || 2 * recorded > others;
+}
+
+int hello_tick(struct replica *r)
+{
+    if (r->admitted || r->admission_wait)
+        return 0;
+    if (hello_is_recorded_enough(r)) {
+        struct durable record = {.kind = DURABLE_ADMITTED};
+        TRY(replica_write(r, &record));
+        r->admission_wait = true;
+        r->admission_sequence = r->write_sequence;
+        return 0;
+    }
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        struct peer *peer = &r->peers[i];
+        if (i == r->self || !peer->connected || peer->recorded_us)
+            continue;
+        TRY(hello_ask(r, i));
+        replica_wake_at(r, peer->hello_due_ns);
+    }
+    return 0;
+}
+
+int hello_on_durable(struct replica *r)
+{
+    if (!r->admission_wait || r->durable_sequence < r->admission_sequence)
+        return 0;
+    r->admission_wait = false;
+    r->admitted = true;
+    struct notice notice = {.kind = NOTICE_ADMITTED, .peer = r->self};
+    return effects_add_notice(r->effects, &notice);
+}
+
+/* ---- Heartbeats ---------------------------------------------------------------------------- */
+
+int heartbeat_send(struct replica *r, uint32_t to)
+{
+    struct message m = {
+        .kind = MESSAGE_HEARTBEAT,
+        .progress =
+            {
+                .boot = r->options.boot,
+                .applied = machine_applied(r->machine),
+                .chosen_to = r->chosen_to,
+                .frontier = r->frontier,
+            },
+    };
+    return replica_post(r, to, m, 0);
+}
+
+int heartbeat_tick(struct replica *r)
+{
+    uint64_t every = r->options.tuning.heartbeat_ns;
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        struct peer *peer = &r->peers[i];
+        if (i == r->self || !peer->connected)
+            continue;
+        if (r->now_ns >= peer->heartbeat_ns + every) {
+            peer->heartbeat_ns = r->now_ns;
+            TRY(heartbeat_send(r, i));
+        }
+        replica_wake_at(r, peer->heartbeat_ns + every);
+    }
+    return 0;
+}

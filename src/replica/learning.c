@@ -1,0 +1,254 @@
+/*
+ * learning.c -- what is chosen; holes, and catching up.
+ *
+ * docs/protocol.md, section 2, rules 4, 6 and 7. A hole is a slot at or below the frontier that is
+ * not resolved. A timer looks after the first ones, also when no client is active and also at the
+ * very tail: what a peer is known to have is fetched from its disk; for the rest this node asks the
+ * acceptors itself, adopts what it must, and else proposes NOOP.
+ */
+#include <assert.h>
+
+#include "base/planted.h"
+#include "replica/internal.h"
+
+/* Behind a peer by more than this, do not wait for the hedge. */
+#define FAR_BEHIND 256
+/* At most so many slots in one request; the answer is bounded in bytes as well. */
+#define FETCH_SLOTS_MAX 4096
+#define FETCH_TIMEOUT_NS (500 * NS_PER_MS)
+
+int learning_tell(struct replica *r, uint32_t to, uint64_t number, struct ballot b, struct value *v,
+                  bool with_value)
+{
+    if (to == r->self)
+        return 0;
+    struct message m = {
+        .kind = MESSAGE_LEARN,
+        .slot = number,
+        .ballot = b,
+        .tag = v->tag,
+        .value = with_value ? value_ref(v) : NULL,
+    };
+    return replica_post(r, to, m, 0);
+}
+
+/* The batch that was proposed in a slot meets what was chosen there. */
+static int learning_settle(struct replica *r, uint64_t number, struct slot *slot)
+{
+    struct batch *b = slot->batch;
+    if (b == NULL)
+        return 0;
+    bool is_mine = value_equal(slot->chosen, b->value);
+    if (PLANTED(PLANTED_BARRIER_IS_NOOP) && b->value->kind == VALUE_BARRIER &&
+        slot->chosen->kind == VALUE_NOOP)
+        is_mine = true;
+    if (PLANTED(PLANTED_SUCCESS_ANY_VALUE))
+        is_mine = true;
+    if (!is_mine) {
+        proposing_requeue(r, slot);
+        return 0;
+    }
+    delays_add(&r->resolve_delays, r->now_ns - b->proposed_ns);
+    if (b->value->kind == VALUE_BARRIER)
+        r->stats.barriers_total++;
+    else
+        r->stats.batches_total++;
+    r->stats.batch_ops_total += b->writes_count;
+#ifdef DKV_PLANTED
+    if (PLANTED(PLANTED_ANSWER_AT_CHOSEN))
+        return applying_answer_early(r, b, number);
+#else
+    (void)number;
+#endif
+    return 0;
+}
+
+int learning_decide(struct replica *r, uint64_t number, struct value *v)
+{
+    assert(v != NULL);
+    if (number < r->slots.first)
+        return 0;
+    struct slot *slot = NULL;
+    TRY(slots_get(&r->slots, number, &slot));
+    if (slot->chosen != NULL)
+        return value_equal(slot->chosen, v) ? 0 : ERR_CORRUPT;
+    /* One copy in memory is enough. */
+    struct value *vote = slot->acceptor.value;
+    bool is_voted = vote != NULL && value_equal(vote, v);
+    slot->chosen = value_ref(is_voted ? vote : v);
+    if (!is_voted)
+        r->stats.log_bytes += v->size;
+    slot->hole_due_ns = 0;
+    r->frontier = max_u64(r->frontier, number);
+    replica_note_slot(r, number);
+    proposing_drop(r, slot);
+    TRY(learning_settle(r, number, slot));
+
+    for (;;) {
+        const struct slot *next = slots_find(&r->slots, r->chosen_to + 1);
+        if (next == NULL || next->chosen == NULL)
+            break;
+        r->chosen_to++;
+    }
+    return applying_run(r);
+}
+
+int learning_on_learn(struct replica *r, const struct message *m)
+{
+    replica_note_slot(r, m->slot);
+    if (m->slot < r->slots.first || m->slot > replica_window_end(r))
+        return 0;
+    if (m->value != NULL)
+        return learning_decide(r, m->slot, m->value);
+    if (tag_is_none(m->tag))
+        return learning_decide(r, m->slot, value_noop());
+    struct slot *slot = NULL;
+    TRY(slots_get(&r->slots, m->slot, &slot));
+    r->frontier = max_u64(r->frontier, m->slot);
+    if (slot->chosen != NULL)
+        return tag_equal(slot->chosen->tag, m->tag) ? 0 : ERR_CORRUPT;
+    /* The value at hand may be another ballot's: the tag tells. */
+    struct value *vote = slot->acceptor.value;
+    if (vote != NULL && (tag_equal(vote->tag, m->tag) || PLANTED(PLANTED_ANY_VALUE_IS_CHOSEN)))
+        return learning_decide(r, m->slot, vote);
+    if (slot->hole_due_ns == 0 || slot->hole_due_ns > r->now_ns)
+        slot->hole_due_ns = r->now_ns; /* Decided, and we lack the value: ask at once. */
+    return 0;
+}
+
+/* ---- Catching up --------------------------------------------------------------------------- */
+
+int learning_on_progress(struct replica *r, uint32_t from, const struct progress *p)
+{
+    struct progress *known = &r->peers[from].progress;
+    if (p->boot < known->boot)
+        return 0; /* From before its last start. */
+    *known = *p;
+    replica_note_slot(r, p->frontier);
+    r->frontier = max_u64(r->frontier, p->chosen_to);
+    return 0;
+}
+
+int learning_on_chosen(struct replica *r, uint32_t from, const struct message *m)
+{
+    struct fetch *f = &r->fetch;
+    if (m->value != NULL) {
+        if (m->slot < r->slots.first || m->slot > replica_window_end(r))
+            return 0;
+        const struct slot *slot = slots_find(&r->slots, m->slot);
+        if (slot == NULL || slot->chosen == NULL)
+            r->stats.catchup_total++;
+        return learning_decide(r, m->slot, m->value);
+    }
+    if (f->active && f->peer == from) {
+        f->active = false;
+        f->useless = m->slot <= f->first;
+        f->eager = !f->useless;
+    }
+    return 0;
+}
+
+/* A connected peer that has slot `number` for sure: any of them, by chance; or MEMBER_NONE. */
+static uint32_t learning_find_source(struct replica *r, uint64_t number)
+{
+    uint32_t count = replica_members(r)->count;
+    uint32_t start = (uint32_t)prng_below(&r->prng, count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t peer = (start + i) % count;
+        const struct peer *p = &r->peers[peer];
+        if (peer != r->self && p->connected && p->progress.chosen_to >= number)
+            return peer;
+    }
+    return MEMBER_NONE;
+}
+
+static int learning_fetch(struct replica *r, uint32_t peer)
+{
+    struct fetch *f = &r->fetch;
+    uint64_t first = r->chosen_to + 1;
+    uint64_t last = min_u64(r->peers[peer].progress.chosen_to, first + FETCH_SLOTS_MAX - 1);
+    last = min_u64(last, replica_window_end(r));
+    assert(last >= first);
+    *f = (struct fetch){
+        .active = true,
+        .peer = peer,
+        .first = first,
+        .deadline_ns = r->now_ns + FETCH_TIMEOUT_NS,
+    };
+    struct message m = {.kind = MESSAGE_FETCH, .slot = first, .to = last};
+    return replica_post(r, peer, m, 0);
+}
+
+/* How long a hole is left to whoever is at work there. */
+static uint64_t learning_hedge(struct replica *r)
+{
+    const struct replica_tuning *t = &r->options.tuning;
+    uint64_t delay = 4 * delays_p99(&r->resolve_delays);
+    delay = min_u64(max_u64(delay, t->hedge_min_ns), t->hedge_max_ns);
+    return delay + prng_below(&r->prng, delay);
+}
+
+/* The hole has been one for too long. */
+static int learning_fill(struct replica *r, uint64_t number, struct slot *slot)
+{
+    slot->hole_due_ns = r->now_ns + learning_hedge(r);
+    uint32_t source = learning_find_source(r, number);
+    if (r->fetch.active)
+        return 0;
+    if (source == MEMBER_NONE || r->fetch.useless || PLANTED(PLANTED_LINK_STARVES)) {
+        r->fetch.useless = false;
+        return proposing_recover(r, number);
+    }
+    return learning_fetch(r, source);
+}
+
+static bool learning_is_idle(const struct replica *r)
+{
+    return list_is_empty(&r->queue) && list_is_empty(&r->reads) && r->batches == 0;
+}
+
+/* Far behind, or in the middle of catching up: fetch, without waiting for any hedge. */
+static int learning_tick_fetch(struct replica *r)
+{
+    struct fetch *f = &r->fetch;
+    if (f->active && r->now_ns >= f->deadline_ns)
+        *f = (struct fetch){.useless = true};
+    if (f->active)
+        replica_wake_at(r, f->deadline_ns);
+    if (!f->active && !f->useless) {
+        uint32_t source = learning_find_source(r, r->chosen_to + (f->eager ? 1 : FAR_BEHIND));
+        f->eager = false;
+        if (source != MEMBER_NONE)
+            TRY(learning_fetch(r, source));
+    }
+    return 0;
+}
+
+int learning_tick(struct replica *r)
+{
+    if (PLANTED(PLANTED_TAIL_HOLE) && learning_is_idle(r))
+        return 0;
+    TRY(learning_tick_fetch(r));
+
+    uint64_t last = min_u64(r->frontier, replica_window_end(r));
+    if (PLANTED(PLANTED_IDLE_MOVES))
+        last++;
+    last = min_u64(last, r->chosen_to + HOLES_SPAN);
+    uint32_t holes = 0;
+    for (uint64_t n = r->chosen_to + 1; n <= last && holes < HOLES_AT_ONCE; n++) {
+        struct slot *slot = NULL;
+        TRY(slots_get(&r->slots, n, &slot));
+        if (slot->chosen != NULL)
+            continue;
+        holes++;
+        if (slot->proposal != NULL)
+            continue;
+        if (slot->hole_due_ns == 0)
+            slot->hole_due_ns = r->now_ns + learning_hedge(r);
+        if (slot->hole_due_ns <= r->now_ns)
+            TRY(learning_fill(r, n, slot));
+        if (slot->proposal == NULL)
+            replica_wake_at(r, slot->hole_due_ns);
+    }
+    return 0;
+}

@@ -1,0 +1,88 @@
+/* ops.c -- see ops.h. */
+#include "replica/ops.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+int op_new(const struct replica_op *from, struct op **out_op)
+{
+    struct bytes data = from->kind == OP_WRITE ? from->command : from->key;
+    assert(data.size > 0 && data.size <= VALUE_BYTES_MAX);
+    struct op *op = mem_alloc(sizeof(*op) + data.size);
+    if (op == NULL)
+        return ERR_NO_MEMORY;
+    *op = (struct op){
+        .handle = from->handle,
+        .min_slot = from->min_slot,
+        .kind = from->kind,
+        .size = (uint32_t)data.size,
+    };
+    list_init(&op->link);
+    heap_node_init(&op->deadline);
+    memcpy(op->data, data.data, data.size);
+    *out_op = op;
+    return 0;
+}
+
+struct bytes op_data(const struct op *op)
+{
+    return (struct bytes){.data = op->data, .size = op->size};
+}
+
+/* The commands of as many writes from the head of `queue` as fit, one behind the other. */
+static int batch_write_commands(struct list *queue, uint32_t bytes_max, struct buf *out,
+                                uint32_t *out_count)
+{
+    uint32_t count = 0;
+    buf_clear(out);
+    for (struct list *l = queue->next; l != queue; l = l->next) {
+        const struct op *op = LIST_ENTRY(l, struct op, link);
+        if (count > 0 && out->size + op->size > bytes_max)
+            break;
+        TRY(buf_append(out, op_data(op)));
+        count++;
+    }
+    *out_count = count;
+    return 0;
+}
+
+int batch_gather(struct list *queue, struct list *reads, uint32_t bytes_max, struct tag tag,
+                 struct buf *scratch, struct batch **out_batch)
+{
+    assert(!list_is_empty(queue) || !list_is_empty(reads));
+    uint32_t count = 0;
+    TRY(batch_write_commands(queue, bytes_max, scratch, &count));
+    struct batch *b = mem_alloc(sizeof(*b));
+    if (b == NULL)
+        return ERR_NO_MEMORY;
+    *b = (struct batch){.writes_count = count};
+    enum value_kind kind = count > 0 ? VALUE_BATCH : VALUE_BARRIER;
+    int err = value_new(kind, tag, buf_bytes(scratch), &b->value);
+    if (err != 0) {
+        mem_free(b);
+        return err;
+    }
+    list_init(&b->writes);
+    list_init(&b->reads);
+    for (uint32_t i = 0; i < count; i++) {
+        struct op *op = LIST_ENTRY(queue->next, struct op, link);
+        list_remove(&op->link);
+        list_push_back(&b->writes, &op->link);
+        op->proposed = true;
+    }
+    list_splice_back(&b->reads, reads);
+    *out_batch = b;
+    return 0;
+}
+
+void batch_free(struct batch *b)
+{
+    if (b == NULL)
+        return;
+    assert(list_is_empty(&b->writes));
+    assert(list_is_empty(&b->reads));
+    value_unref(b->value);
+    mem_free(b);
+}

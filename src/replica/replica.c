@@ -1,0 +1,366 @@
+/* replica.c -- opening, one step, the tick; see replica.h. */
+#include "replica/replica.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "replica/effects.h"
+#include "replica/internal.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+const struct replica_tuning replica_tuning_default = {
+    .pipeline_max = 32,
+    .pipeline_bytes_max = 8 * MIB,
+    .batch_bytes_max = 64 << 10,
+    .queue_ops_max = 16384,
+    .queue_bytes_max = 64 * MIB,
+    .alpha = 65536,
+    .hedge_min_ns = 10 * NS_PER_MS,
+    .hedge_max_ns = 200 * NS_PER_MS,
+    .heartbeat_ns = 100 * NS_PER_MS,
+    .checkpoint_slots = 10000,
+    .checkpoint_bytes = 32 * MIB,
+    .checkpoint_ns = 10000 * NS_PER_MS,
+    .log_bytes_max = 256 * MIB,
+    .state_bytes_max = 2048 * MIB,
+};
+
+int replica_open(const struct replica_options *options, struct replica **out_replica)
+{
+    assert(members_is_valid(&options->identity.members));
+    assert(options->first_slot > 0);
+    assert(options->boot > 0);
+
+    struct replica *r = mem_alloc_zero(sizeof(*r));
+    if (r == NULL)
+        return ERR_NO_MEMORY;
+    r->options = *options;
+    r->self = members_index(&options->identity.members, options->identity.id);
+    assert(r->self != MEMBER_NONE);
+    r->admitted = options->admitted;
+    prng_init(&r->prng, options->seed);
+    delays_init(&r->commit_delays, 5 * NS_PER_MS);
+    delays_init(&r->resolve_delays, 5 * NS_PER_MS);
+    slots_init(&r->slots, options->first_slot);
+    list_init(&r->proposals);
+    list_init(&r->queue);
+    list_init(&r->reads);
+    list_init(&r->sequentials);
+    r->chosen_to = options->first_slot - 1;
+    int err = machine_open(&options->limits, options->first_slot, &r->machine);
+    if (err != 0) {
+        mem_free(r);
+        return err;
+    }
+    *out_replica = r;
+    return 0;
+}
+
+static void ops_free(struct list *ops)
+{
+    while (!list_is_empty(ops)) {
+        struct op *op = LIST_ENTRY(ops->next, struct op, link);
+        list_remove(&op->link);
+        mem_free(op);
+    }
+}
+
+void replica_close(struct replica *r)
+{
+    if (r == NULL)
+        return;
+    for (uint64_t n = r->slots.first; n < r->slots.end; n++) {
+        struct slot *slot = slots_find(&r->slots, n);
+        proposing_drop(r, slot);
+        struct batch *batch = proposing_take_batch(r, slot);
+        if (batch == NULL)
+            continue;
+        ops_free(&batch->writes);
+        ops_free(&batch->reads);
+        batch_free(batch);
+    }
+    slots_fini(&r->slots);
+    ops_free(&r->queue);
+    ops_free(&r->reads);
+    ops_free(&r->sequentials);
+    heap_fini(&r->deadlines);
+    mail_fini(&r->inbox);
+    mail_fini(&r->outbox);
+    buf_fini(&r->scratch);
+    mem_free(r->results);
+    checkpoint_free(r->frozen);
+    machine_close(r->machine);
+    mem_free(r);
+}
+
+/* ---- Sending ------------------------------------------------------------------------------- */
+
+static int replica_deliver(struct replica *r, const struct letter *letter)
+{
+    if (letter->to == r->self)
+        return mail_push(&r->inbox, letter);
+    if (!r->peers[letter->to].connected) {
+        value_unref(letter->message.value);
+        mem_free(letter->message.hello);
+        return 0;
+    }
+    return effects_add_send(r->effects, letter->to, &letter->message);
+}
+
+int replica_post(struct replica *r, uint32_t to, struct message m, uint64_t wait_for)
+{
+    assert(wait_for <= r->write_sequence);
+    struct letter letter = {.wait_for = wait_for, .to = to, .message = m};
+    int err = wait_for > r->durable_sequence ? mail_push(&r->outbox, &letter)
+                                             : replica_deliver(r, &letter);
+    if (err != 0) {
+        value_unref(m.value);
+        mem_free(m.hello);
+    }
+    return err;
+}
+
+int replica_broadcast(struct replica *r, struct message m)
+{
+    const struct members *members = replica_members(r);
+    for (uint32_t i = 0; i < members->count; i++) {
+        value_ref(m.value);
+        TRY(replica_post(r, i, m, 0));
+    }
+    return 0;
+}
+
+int replica_write(struct replica *r, const struct durable *d)
+{
+    TRY(effects_add_write(r->effects, d));
+    r->write_sequence++;
+    r->effects->write_sequence = r->write_sequence;
+    if (r->commit_sequence == 0) {
+        r->commit_sequence = r->write_sequence;
+        r->commit_began_ns = r->now_ns;
+    }
+    return 0;
+}
+
+/* ---- Small things -------------------------------------------------------------------------- */
+
+void replica_wake_at(struct replica *r, uint64_t at_ns)
+{
+    r->wake_ns = min_u64(r->wake_ns, at_ns);
+}
+
+uint64_t replica_window_end(const struct replica *r)
+{
+    return machine_applied(r->machine) + r->options.tuning.alpha;
+}
+
+void replica_note_slot(struct replica *r, uint64_t slot)
+{
+    r->highest = max_u64(r->highest, slot);
+}
+
+/* ---- Events -------------------------------------------------------------------------------- */
+
+static int replica_on_consensus(struct replica *r, uint32_t from, const struct message *m)
+{
+    switch (m->kind) {
+    case MESSAGE_HEARTBEAT:
+        return learning_on_progress(r, from, &m->progress);
+    case MESSAGE_PREPARE:
+        return voting_on_prepare(r, from, m);
+    case MESSAGE_PROMISE:
+        return proposing_on_promise(r, from, m);
+    case MESSAGE_ACCEPT:
+        return voting_on_accept(r, from, m);
+    case MESSAGE_ACCEPTED:
+        return proposing_on_accepted(r, from, m);
+    case MESSAGE_REFUSED:
+        return proposing_on_refused(r, m);
+    case MESSAGE_LEARN:
+        return learning_on_learn(r, m);
+    case MESSAGE_CHOSEN:
+        return learning_on_chosen(r, from, m);
+    case MESSAGE_HELLO:
+    case MESSAGE_GOODBYE:
+    case MESSAGE_FETCH:
+        break;
+    }
+    assert(!"a message that the replica is never given");
+    return 0;
+}
+
+static int replica_on_message(struct replica *r, const struct event *event)
+{
+    const struct message *m = event->message;
+    struct peer *peer = &r->peers[event->peer];
+    assert(event->peer < replica_members(r)->count && event->peer != r->self);
+
+    if (m->kind == MESSAGE_HELLO)
+        return hello_on_message(r, event->peer, event->link, m->hello);
+    if (m->kind == MESSAGE_GOODBYE) {
+        peer->refused_us = m->refusal;
+        struct notice notice = {
+            .kind = NOTICE_REFUSED_BY_PEER,
+            .peer = event->peer,
+            .link = event->link,
+            .refusal = m->refusal,
+        };
+        return effects_add_notice(r->effects, &notice);
+    }
+    /* A disk that may not vote says nothing but Hello; CHOSEN answers our own fetch. */
+    if (!r->admitted)
+        return 0;
+    if (m->kind != MESSAGE_CHOSEN && (!peer->has_link || peer->link != event->link))
+        return hello_ask(r, event->peer);
+    return replica_on_consensus(r, event->peer, m);
+}
+
+static int replica_on_durable(struct replica *r, uint64_t sequence)
+{
+    assert(sequence <= r->write_sequence);
+    assert(sequence >= r->durable_sequence);
+    r->durable_sequence = sequence;
+    if (r->commit_sequence != 0 && sequence >= r->commit_sequence) {
+        delays_add(&r->commit_delays, r->now_ns - r->commit_began_ns);
+        r->commit_sequence = 0;
+    }
+    for (const struct letter *l = mail_first(&r->outbox); l != NULL && l->wait_for <= sequence;
+         l = mail_first(&r->outbox)) {
+        struct letter letter = mail_pop(&r->outbox);
+        int err = replica_deliver(r, &letter);
+        if (err != 0) {
+            value_unref(letter.message.value);
+            mem_free(letter.message.hello);
+            return err;
+        }
+    }
+    TRY(hello_on_durable(r));
+    return persisting_on_durable(r);
+}
+
+static int replica_on_tick(struct replica *r)
+{
+    r->wake_ns = NEVER;
+    TRY(applying_expire(r));
+    TRY(hello_tick(r));
+    if (r->admitted) {
+        TRY(learning_tick(r));
+        TRY(proposing_tick(r));
+        TRY(heartbeat_tick(r));
+    }
+    return persisting_tick(r);
+}
+
+/* Messages to this node itself are handled within the step that sent them. */
+static int replica_read_own_mail(struct replica *r)
+{
+    while (mail_first(&r->inbox) != NULL) {
+        struct letter letter = mail_pop(&r->inbox);
+        int err = replica_on_consensus(r, r->self, &letter.message);
+        value_unref(letter.message.value);
+        TRY(err);
+    }
+    return 0;
+}
+
+static int replica_on_event(struct replica *r, const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_OP:
+        return admitting_on_op(r, event->op);
+    case EVENT_MESSAGE:
+        return replica_on_message(r, event);
+    case EVENT_PEER_UP:
+        TRY(hello_on_peer_up(r, event->peer));
+        return r->admitted ? proposing_on_peer_up(r, event->peer) : 0;
+    case EVENT_PEER_DOWN:
+        r->peers[event->peer].connected = false;
+        return 0;
+    case EVENT_DURABLE:
+#ifdef DKV_PLANTED
+        TRY(replica_on_durable(r, event->sequence));
+        voting_on_durable_planted(r);
+        return 0;
+#else
+        return replica_on_durable(r, event->sequence);
+#endif
+    case EVENT_CHECKPOINTED:
+        persisting_on_checkpointed(r, event->slot);
+        return 0;
+    case EVENT_TICK:
+        return replica_on_tick(r);
+    }
+    assert(!"no such event");
+    return 0;
+}
+
+int replica_step(struct replica *r, const struct event *event, struct effects *effects)
+{
+    assert(event->now_ns >= r->now_ns);
+    r->now_ns = event->now_ns;
+    r->effects = effects;
+    int err = replica_on_event(r, event);
+    if (err == 0)
+        err = replica_read_own_mail(r);
+    effects->next_tick_ns = event->kind == EVENT_TICK ? r->wake_ns : r->now_ns;
+    r->effects = NULL;
+    return err;
+}
+
+/* ---- Looking in ---------------------------------------------------------------------------- */
+
+struct machine *replica_machine(struct replica *r)
+{
+    return r->machine;
+}
+
+void replica_get_status(const struct replica *r, struct replica_status *out_status)
+{
+    const struct members *members = replica_members(r);
+    *out_status = (struct replica_status){
+        .boot = r->options.boot,
+        .admitted = r->admitted,
+        .applied = machine_applied(r->machine),
+        .chosen_to = r->chosen_to,
+        .frontier = r->frontier,
+        .durable_applied = r->durable_applied,
+        .stats = r->stats,
+        .peers_count = members->count,
+    };
+    out_status->stats.executed_total = machine_executed(r->machine) - r->executed_before;
+    out_status->stats.suppressed_total = machine_suppressed(r->machine) - r->suppressed_before;
+    for (uint32_t i = 0; i < members->count; i++) {
+        const struct peer *peer = &r->peers[i];
+        out_status->peers[i] = (struct replica_peer){
+            .id = members->ids[i],
+            .connected = peer->connected,
+            .accepted = peer->has_link,
+            .recorded_us = peer->recorded_us,
+            .progress = peer->progress,
+            .refused_us = peer->refused_us,
+        };
+    }
+    out_status->peers[r->self].progress = (struct progress){
+        .boot = r->options.boot,
+        .applied = machine_applied(r->machine),
+        .chosen_to = r->chosen_to,
+        .frontier = r->frontier,
+    };
+}
+
+void replica_get_slot(const struct replica *r, uint64_t number, struct slot_view *out_view)
+{
+    const struct slot *slot = slots_find(&r->slots, number);
+    *out_view = (struct slot_view){0};
+    if (slot == NULL)
+        return;
+    *out_view = (struct slot_view){
+        .in_memory = true,
+        .promised = slot->acceptor.promised,
+        .accepted = slot->acceptor.accepted,
+        .vote = slot->acceptor.value,
+        .chosen = slot->chosen,
+    };
+}

@@ -1,0 +1,118 @@
+/*
+ * restoring.c -- from disk to memory, before anything is said or heard.
+ */
+#include <assert.h>
+
+#include <string.h>
+
+#include "replica/internal.h"
+
+static int restoring_slot(struct replica *r, uint64_t number, struct slot **out_slot)
+{
+    *out_slot = NULL;
+    if (number < r->slots.first)
+        return 0;
+    /* Nobody ever acted further ahead than this, so no record can be there. */
+    if (number > machine_applied(r->machine) + 2 * r->options.tuning.alpha)
+        return ERR_CORRUPT;
+    return slots_get(&r->slots, number, out_slot);
+}
+
+static int restoring_vote(struct replica *r, const struct durable *d)
+{
+    struct slot *slot = NULL;
+    TRY(restoring_slot(r, d->slot, &slot));
+    if (slot == NULL)
+        return 0;
+    struct acceptor a = {.promised = d->promised, .accepted = d->accepted, .value = d->value};
+    if (!acceptor_is_valid(&a) || !ballot_is_none(slot->acceptor.promised))
+        return ERR_CORRUPT;
+    value_ref(a.value);
+    slot->acceptor = a;
+    return 0;
+}
+
+static int restoring_learnt(struct replica *r, const struct durable *d)
+{
+    struct slot *slot = NULL;
+    TRY(restoring_slot(r, d->slot, &slot));
+    if (slot == NULL)
+        return 0;
+    if (slot->chosen != NULL || d->value == NULL)
+        return ERR_CORRUPT;
+    slot->chosen = value_ref(d->value);
+    return 0;
+}
+
+static int restoring_peer(struct replica *r, const struct durable *d)
+{
+    uint32_t index = members_index(replica_members(r), d->peer);
+    if (index == MEMBER_NONE || index == r->self)
+        return ERR_CORRUPT;
+    memcpy(r->peers[index].disk_id, d->disk_id, DISK_ID_SIZE);
+    r->peers[index].disk_known = true;
+    return 0;
+}
+
+int replica_restore(struct replica *r, const struct durable *record)
+{
+    if (r->slots.first == r->slots.end)
+        slots_init(&r->slots, machine_applied(r->machine) + 1);
+    switch (record->kind) {
+    case DURABLE_VOTE:
+        return restoring_vote(r, record);
+    case DURABLE_LEARNT:
+        return restoring_learnt(r, record);
+    case DURABLE_CHOSEN_TO:
+        r->chosen_to = record->slot;
+        return 0;
+    case DURABLE_PEER:
+        return restoring_peer(r, record);
+    case DURABLE_ADMITTED:
+        r->admitted = true;
+        return 0;
+    }
+    return ERR_CORRUPT;
+}
+
+/* Memory of one slot as it counts for the limits; and how far the log is known to reach. */
+static void restoring_count(struct replica *r, uint64_t number, const struct slot *slot)
+{
+    const struct value *vote = slot->acceptor.value;
+    r->stats.log_bytes += vote == NULL ? 0 : vote->size;
+    if (slot->chosen != NULL && slot->chosen != vote)
+        r->stats.log_bytes += slot->chosen->size;
+    if (slot->chosen != NULL || vote != NULL)
+        r->frontier = max_u64(r->frontier, number);
+}
+
+int replica_start(struct replica *r, uint64_t now_ns)
+{
+    uint64_t applied = machine_applied(r->machine);
+    if (r->slots.first == r->slots.end)
+        slots_init(&r->slots, applied + 1);
+    /* A checkpoint is written only once chosen_to covers it. */
+    if (r->chosen_to < applied)
+        return ERR_CORRUPT;
+    r->now_ns = now_ns;
+    for (uint64_t n = r->slots.first; n <= r->chosen_to; n++) {
+        struct slot *slot = slots_find(&r->slots, n);
+        if (slot == NULL || (slot->chosen == NULL && slot->acceptor.value == NULL))
+            return ERR_CORRUPT;
+        if (slot->chosen == NULL)
+            slot->chosen = value_ref(slot->acceptor.value);
+    }
+    r->frontier = r->chosen_to;
+    for (uint64_t n = r->slots.first; n < r->slots.end; n++)
+        restoring_count(r, n, slots_find(&r->slots, n));
+    r->highest = max_u64(r->slots.end - 1, r->frontier);
+    r->persisted_to = r->chosen_to;
+    r->persisted_ns = now_ns;
+    r->durable_applied = applied;
+    r->checkpoint_slot = applied;
+    r->checkpoint_ns = now_ns;
+    TRY(applying_run(r));
+    r->executed_before = machine_executed(r->machine);
+    r->suppressed_before = machine_suppressed(r->machine);
+    return 0;
+}
