@@ -1,0 +1,71 @@
+/* address.c -- see address.h. */
+#define _GNU_SOURCE
+#include "rpc/address.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Cut "host:port" in two: the host without brackets into out_host, the port is the result. */
+static const char *address_split(const char *address, char *out_host, size_t size)
+{
+    const char *colon = strrchr(address, ':');
+    if (colon == NULL || colon[1] == '\0')
+        return NULL;
+    const char *host = address;
+    size_t n = (size_t)(colon - address);
+    if (n >= 2 && host[0] == '[' && host[n - 1] == ']') {
+        host++;
+        n -= 2;
+    } else if (memchr(host, ':', n) != NULL) {
+        return NULL;
+    }
+    if (n == 0 || n >= size)
+        return NULL;
+    memcpy(out_host, host, n);
+    out_host[n] = '\0';
+    return colon + 1;
+}
+
+static int address_try_bind(const struct addrinfo *a)
+{
+    int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
+    if (fd < 0)
+        return ERR_IO;
+    /* As a server does, so that connections of a former one in TIME_WAIT do not count. */
+    int on = 1;
+    int err = 0;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        bind(fd, a->ai_addr, a->ai_addrlen) != 0)
+        err = errno == EADDRINUSE ? ERR_BUSY : ERR_IO;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return err;
+}
+
+int rpc_address_probe(const char *address)
+{
+    char host[256];
+    const char *port = address_split(address, host, sizeof(host));
+    if (port == NULL)
+        return ERR_INVALID;
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+    };
+    struct addrinfo *found = NULL;
+    int failed = getaddrinfo(host, port, &hints, &found);
+    if (failed != 0)
+        return failed == EAI_MEMORY ? ERR_NO_MEMORY : ERR_INVALID;
+    int err = 0;
+    for (const struct addrinfo *a = found; a != NULL && err == 0; a = a->ai_next)
+        err = address_try_bind(a);
+    int saved = errno;
+    freeaddrinfo(found);
+    errno = saved;
+    return err;
+}
