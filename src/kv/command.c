@@ -19,6 +19,7 @@
 #include <assert.h>
 
 #include "base/be.h"
+#include "kv/cursor.h"
 #include "kv/digest.h"
 
 #define FLAG_PREVIOUS 1U
@@ -126,48 +127,23 @@ int command_encode(const struct command *c, struct buf *out)
     return err;
 }
 
-static int take(struct bytes *in, size_t n, struct bytes *out)
-{
-    if (in->size < n)
-        return ERR_INVALID;
-    *out = bytes_slice(*in, 0, n);
-    *in = bytes_slice(*in, n, in->size - n);
-    return 0;
-}
-
-static int take_be32(struct bytes *in, uint32_t *out)
-{
-    struct bytes raw;
-    TRY(take(in, 4, &raw));
-    *out = be32_load(raw.data);
-    return 0;
-}
-
-static int take_be64(struct bytes *in, uint64_t *out)
-{
-    struct bytes raw;
-    TRY(take(in, 8, &raw));
-    *out = be64_load(raw.data);
-    return 0;
-}
-
 static int decode_session(struct bytes *in, struct command *c)
 {
-    struct bytes size;
-    TRY(take(in, 1, &size));
-    if (size.data[0] == 0) /* That is said by the flag. */
+    uint8_t size;
+    TRY(cursor_u8(in, &size));
+    if (size == 0) /* That is said by the flag. */
         return ERR_INVALID;
-    TRY(take(in, size.data[0], &c->client_id));
-    TRY(take_be64(in, &c->op_id));
-    TRY(take_be64(in, &c->floor));
-    return take_be64(in, &c->born);
+    TRY(cursor_take(in, size, &c->client_id));
+    TRY(cursor_be64(in, &c->op_id));
+    TRY(cursor_be64(in, &c->floor));
+    return cursor_be64(in, &c->born);
 }
 
 int command_decode(struct bytes *in, struct command *out_command)
 {
     struct bytes rest = *in;
     struct bytes header;
-    TRY(take(&rest, HEADER_SIZE, &header));
+    TRY(cursor_take(&rest, HEADER_SIZE, &header));
     unsigned flags = header.data[1];
     if ((flags & ~FLAGS_ALL) != 0)
         return ERR_INVALID;
@@ -176,15 +152,15 @@ int command_decode(struct bytes *in, struct command *out_command)
         .want_previous = (flags & FLAG_PREVIOUS) != 0,
         .expect = (enum command_expect)(flags >> FLAG_EXPECT_SHIFT),
     };
-    TRY(take(&rest, (size_t)header.data[2] << 8 | header.data[3], &c.key));
-    TRY(take(&rest, be32_load(header.data + 4), &c.value));
+    TRY(cursor_take(&rest, (size_t)header.data[2] << 8 | header.data[3], &c.key));
+    TRY(cursor_take(&rest, be32_load(header.data + 4), &c.value));
     if (c.expect == EXPECT_VALUE) {
         uint32_t size;
-        TRY(take_be32(&rest, &size));
-        TRY(take(&rest, size, &c.expected));
+        TRY(cursor_be32(&rest, &size));
+        TRY(cursor_take(&rest, size, &c.expected));
     }
     if (c.expect == EXPECT_REVISION)
-        TRY(take_be64(&rest, &c.expected_revision));
+        TRY(cursor_be64(&rest, &c.expected_revision));
     if ((flags & FLAG_SESSION) != 0)
         TRY(decode_session(&rest, &c));
     TRY(command_check(&c));

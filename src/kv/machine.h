@@ -22,13 +22,16 @@
 
 /*
  * Constants of the protocol version, equal on all nodes, because what is evicted and what is
- * refused must be the same everywhere. The simulator uses smaller ones.
+ * refused must be the same everywhere. The simulator uses smaller ones. What they bound, and in
+ * which order a command is judged, is in sessions.h.
  */
 struct machine_limits {
-    uint32_t clients_max;       /* 65,536 */
-    uint64_t results_bytes_max; /* 256 MiB, of all sessions together */
-    uint32_t result_size_max;   /* 4 KiB; of a longer one a repeat is told "OK, omitted" */
-    uint32_t window;            /* 1024: op_ids in [floor, floor + window) */
+    uint32_t clients_max;       /* 65,536; at least 1 */
+    uint64_t results_bytes_max; /* 256 MiB, of all sessions together: 64 bytes for each result, and
+                                   the keys and values that it holds */
+    uint32_t result_size_max;   /* 4 KiB, of the values in a result; of a longer one a repeat is
+                                   told "OK, omitted" */
+    uint32_t window;            /* 1024: op_ids in [floor, floor + window); at least 1 */
 };
 
 extern const struct machine_limits machine_limits_default;
@@ -36,7 +39,8 @@ extern const struct machine_limits machine_limits_default;
 enum result_code {
     RESULT_OK = 0,
     RESULT_STALE,           /* op_id below the client's floor: its answer was had already. */
-    RESULT_SESSION_EXPIRED, /* Not in the table, and may have been executed before. Not executed. */
+    RESULT_SESSION_EXPIRED, /* No result of it, and it may have been executed before: born is below
+                               evicted_to. Not executed. */
     RESULT_MISMATCH,        /* Another payload under a known op_id. Not executed. */
     RESULT_BEYOND_WINDOW,   /* op_id >= floor + window. Not executed. */
     RESULT_TOO_LARGE,       /* The append would pass VALUE_SIZE_MAX. Nothing changed. */
@@ -51,9 +55,9 @@ struct result {
     bool duplicate;    /* Suppressed: this is the answer of the first time. */
     bool omitted;      /* A repeat whose previous/output was too long to keep. */
     uint64_t revision; /* The store's revision after the command. A repeat tells the first one's. */
-    uint64_t slot;     /* Where it was (first) applied. */
+    uint64_t slot;     /* Where it was (first) applied, or refused. */
     struct entry *previous; /* want_previous, or a failed CAS: what was there before; or NULL. */
-    struct entry *output;   /* APPEND: the entry that resulted; or NULL. */
+    struct entry *output;   /* APPEND: the entry that resulted; NULL if nothing changed. */
 };
 
 void result_fini(struct result *r);
@@ -68,9 +72,20 @@ int machine_open(const struct machine_limits *limits, uint64_t first_slot,
 void machine_close(struct machine *m);
 
 /*
+ * The seed of the machine's hash tables, 0 unless set here, right after machine_open. Nothing that
+ * anybody sees may depend on it: the simulator gives every node another one to prove that.
+ */
+void machine_set_hash_seed(struct machine *m, uint64_t seed);
+
+/*
  * Apply the batch (batch_check says it is one) chosen in `slot`, the one after the last applied.
  * results, when not NULL, has room for one of each command, in order; they are the caller's.
- * ERR_NO_MEMORY leaves the machine fit for machine_close only.
+ *
+ * The revision grows by one with each command that changes something: every put, every append
+ * that is not TOO_LARGE, a compare-and-set that holds, a delete of a key that is there. A delete
+ * is final: a key made again begins at version 1.
+ *
+ * ERR_NO_MEMORY leaves the machine fit for machine_close only, and all results empty.
  */
 int machine_apply(struct machine *m, uint64_t slot, struct bytes batch,
                   struct result *results) MUST_CHECK;
@@ -96,7 +111,10 @@ uint64_t machine_bytes(const struct machine *m);
  */
 uint64_t machine_hash(const struct machine *m);
 
-/* Writes executed since machine_open or the end of restoring, without duplicates; repeats. */
+/*
+ * Since machine_open or the end of restoring: writes executed, also those that changed nothing;
+ * and repeats that were answered with their first result. Refusals are neither.
+ */
 uint64_t machine_executed(const struct machine *m);
 uint64_t machine_suppressed(const struct machine *m);
 
@@ -143,7 +161,9 @@ void checkpoint_free(struct checkpoint *c);
 
 /*
  * Into a machine just opened: every key, every session, then the head, which ends it.
- * ERR_CORRUPT: a session does not parse, or counts or hash differ from the head's.
+ * ERR_CORRUPT: a key or a session is there twice, breaks a bound or does not parse; or revisions,
+ * counts or hash are not the head's. ERR_NO_MEMORY. Both leave the machine fit for machine_close
+ * only.
  */
 int machine_restore_key(struct machine *m, struct bytes key, struct bytes value,
                         uint64_t create_revision, uint64_t mod_revision,
