@@ -5,11 +5,10 @@
 #include "kv/command.h"
 #include "record/frame.h"
 
-#define BALLOT_SIZE 20
-#define TAG_SIZE 20
+#define BALLOT_SIZE ((size_t)20)
+#define TAG_SIZE ((size_t)20)
 
-/* ---- Parts ------------------------------------------------------------------------------------
- */
+/* ---- Parts ------------------------------------------------------------------------------ */
 
 static int put_ballot(struct buf *out, struct ballot b)
 {
@@ -73,8 +72,7 @@ static int take_value(struct bytes in, struct value **out)
     return value_new(VALUE_BATCH, tag, in, out);
 }
 
-/* ---- Durables ---------------------------------------------------------------------------------
- */
+/* ---- Durables --------------------------------------------------------------------------- */
 
 static int durable_encode_vote(const struct durable *d, struct buf *value)
 {
@@ -209,8 +207,7 @@ int record_decode_durable(enum record_table table, struct bytes key, struct byte
     return 0;
 }
 
-/* ---- Identity and boot ------------------------------------------------------------------------
- */
+/* ---- Identity and boot ------------------------------------------------------------------ */
 
 static size_t cluster_size(const struct identity *identity)
 {

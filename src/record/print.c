@@ -131,8 +131,7 @@ static int print_entry(struct buf *out, const struct record_entry *e)
     return print_field(out, " bytes ", e->value.size);
 }
 
-/* ---- Any record: decoded into one of these, then printed ---------------------------------------
- */
+/* ---- Any record: decoded into one of these, then printed -------------------------------- */
 
 struct print_record {
     enum record_kind kind;

@@ -63,7 +63,7 @@ const char *record_table_name(enum record_table table);
 int record_kind_of(enum record_table table, struct bytes key,
                    enum record_kind *out_kind) MUST_CHECK;
 
-/* ---- Slots ---------------------------------------------------------------------------------- */
+/* ---- Slots ------------------------------------------------------------------------------ */
 
 /* The key of a slot in VOTES and LEARNT. Big-endian: memcmp orders slots as numbers. */
 void record_key_slot(uint64_t slot, uint8_t out_key[RECORD_SLOT_KEY_SIZE]);
@@ -71,8 +71,7 @@ void record_key_slot(uint64_t slot, uint8_t out_key[RECORD_SLOT_KEY_SIZE]);
 /* ERR_CORRUPT: not eight bytes, or slot 0, which no log has. */
 int record_slot_of_key(struct bytes key, uint64_t *out_slot) MUST_CHECK;
 
-/* ---- The acceptor's side: META, VOTES, LEARNT -------------------------------------------------
- */
+/* ---- The acceptor's side: META, VOTES, LEARNT ------------------------------------------- */
 
 /* d keeps the invariants of durable.h and acceptor.h. */
 int record_encode_durable(const struct durable *d, enum record_table *out_table, struct buf *key,
@@ -95,8 +94,7 @@ int record_decode_identity(enum record_table table, struct bytes key, struct byt
 int record_encode_boot(uint64_t boot, struct buf *key, struct buf *value) MUST_CHECK;
 int record_decode_boot(struct bytes key, struct bytes value, uint64_t *out_boot) MUST_CHECK;
 
-/* ---- The state's side: STATE, KEYS, SESSIONS --------------------------------------------------
- */
+/* ---- The state's side: STATE, KEYS, SESSIONS -------------------------------------------- */
 
 /* A stored entry. value is borrowed from the bytes it was decoded from. */
 struct record_entry {
@@ -139,8 +137,7 @@ int record_encode_checkpoint_head(const struct checkpoint_head *head, struct buf
 int record_decode_checkpoint_head(struct bytes key, struct bytes value,
                                   struct checkpoint_head *out) MUST_CHECK;
 
-/* ---- All tables -------------------------------------------------------------------------------
- */
+/* ---- All tables ------------------------------------------------------------------------- */
 
 /* Decode and forget: is this a good record? 0, or the errors of decoding. */
 int record_verify(enum record_table table, struct bytes key, struct bytes value) MUST_CHECK;

@@ -28,7 +28,7 @@ int record_decode_checkpoint_key(struct bytes key, struct bytes value, struct re
     TRY(frame_take_be64(&body, &e.version));
     if (e.create_revision < 1 || e.mod_revision < e.create_revision || e.version < 1)
         return ERR_CORRUPT;
-    if (body.size > VALUE_SIZE_MAX)
+    if (body.size > (size_t)VALUE_SIZE_MAX)
         return ERR_CORRUPT;
     e.value = body;
     *out = e;
@@ -93,8 +93,7 @@ int record_decode_checkpoint_head(struct bytes key, struct bytes value, struct c
     return 0;
 }
 
-/* ---- A whole checkpoint -----------------------------------------------------------------------
- */
+/* ---- A whole checkpoint ----------------------------------------------------------------- */
 
 struct checkpoint_walk {
     int (*on_change)(void *context, const struct record_change *change);

@@ -116,8 +116,7 @@ static int sample_verify(const struct sample *s)
     return record_verify(s->table, buf_bytes(&s->key), buf_bytes(&s->value));
 }
 
-/* ---- What is written comes back -----------------------------------------------------------------
- */
+/* ---- What is written comes back --------------------------------------------------------- */
 
 static void test_durables_come_back(void **state)
 {
@@ -208,8 +207,7 @@ static void test_the_rest_comes_back(void **state)
     samples_fini(s);
 }
 
-/* ---- Nothing else does --------------------------------------------------------------------------
- */
+/* ---- Nothing else does ------------------------------------------------------------------ */
 
 static void test_every_flipped_bit_is_found(void **state)
 {
@@ -273,8 +271,7 @@ static void test_a_good_record_elsewhere_is_found(void **state)
     samples_fini(s);
 }
 
-/* ---- Good checksum, bad content -----------------------------------------------------------------
- */
+/* ---- Good checksum, bad content --------------------------------------------------------- */
 
 /* Seal `body` under the key of sample s, and verify. */
 static int verify_sealed(const struct sample *s, enum record_kind kind, struct bytes body)
@@ -407,8 +404,7 @@ static void test_another_version_is_told_apart(void **state)
     samples_fini(s);
 }
 
-/* ---- Keys ---------------------------------------------------------------------------------------
- */
+/* ---- Keys ------------------------------------------------------------------------------- */
 
 static void test_slots_sort_as_numbers(void **state)
 {
@@ -465,8 +461,7 @@ static void test_keys_that_are_none(void **state)
     assert_int_equal(record_kind_of(RECORD_TABLE_SESSIONS, key, &kind), ERR_CORRUPT);
 }
 
-/* ---- A whole checkpoint -------------------------------------------------------------------------
- */
+/* ---- A whole checkpoint ----------------------------------------------------------------- */
 
 struct changes {
     int count;
@@ -529,8 +524,7 @@ static void test_checkpoint_change_by_change(void **state)
     assert_int_equal(mem_outstanding(), 0);
 }
 
-/* ---- Words --------------------------------------------------------------------------------------
- */
+/* ---- Words ------------------------------------------------------------------------------ */
 
 static void assert_prints(const struct sample *s, const char *text)
 {
@@ -571,8 +565,7 @@ static void test_print(void **state)
     samples_fini(s);
 }
 
-/* ---- Without memory
- * ------------------------------------------------------------------------------ */
+/* ---- Without memory --------------------------------------------------------------------- */
 
 static int encode_all(void)
 {
