@@ -1,0 +1,108 @@
+/*
+ * acceptor_store.h -- what this node has promised, voted for and learnt, on its disk.
+ *
+ * The critical path of every operation: one commit writes everything that queued up, in one
+ * transaction with one sync. What acceptor_store_commit returned 0 for is on the disk; after it
+ * returned anything else nobody knows what is, and the caller must end the process: the store
+ * refuses every further commit.
+ *
+ * Everything that is read is verified as it is read. What the disk holds of the log is never
+ * truncated yet.
+ *
+ * Threads: one thread opens, loads and closes; one thread commits; any thread reads.
+ *
+ * Errors, of all functions: ERR_NO_MEMORY; ERR_IO; ERR_CORRUPT: what is on the disk is not what
+ * was written (a record, or the data file itself); ERR_MISMATCH: a record of another version of
+ * dkv. The struct store_error says which, where, and what to do.
+ */
+#ifndef DKV_STORE_ACCEPTOR_STORE_H
+#define DKV_STORE_ACCEPTOR_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "paxos/durable.h"
+#include "store/store_error.h"
+#include "store/usage.h"
+
+struct acceptor_store;
+
+struct acceptor_store_options {
+    const char *dir;          /* The node's data directory; made when missing. Borrowed. */
+    struct identity identity; /* Whose it must be, or becomes. disk_id is not looked at. */
+    uint64_t map_size_bytes;  /* How large it may grow: STORE_MAP_SIZE_DEFAULT. */
+};
+
+/*
+ * Lock dir, and open dir/acceptor. A new one gets the identity given, with a disk_id drawn at
+ * random. boot has grown by one, durably, when this returns. META is verified as a whole.
+ * Also ERR_BUSY: another process has dir. ERR_MISMATCH: dir is another node's, another cluster's,
+ * of another mode or of other members; or a state lies in it that belongs to a lost acceptor.
+ * ERR_FULL. ERR_INVALID: dir's path is empty or too long.
+ */
+int acceptor_store_open(const struct acceptor_store_options *options,
+                        struct acceptor_store **out_store, struct store_error *error) MUST_CHECK;
+
+/* NULL is fine. Nobody may be reading or committing. Lets go of the lock. */
+void acceptor_store_close(struct acceptor_store *s);
+
+/* With its disk_id. Good until close. */
+const struct identity *acceptor_store_identity(const struct acceptor_store *s);
+
+/* Of this start: never used before. */
+uint64_t acceptor_store_boot(const struct acceptor_store *s);
+
+/* As found when opened: is there a DURABLE_ADMITTED? */
+bool acceptor_store_admitted(const struct acceptor_store *s);
+
+/* The durable chosen_to: grows as it is committed. Any thread. */
+uint64_t acceptor_store_chosen_to(const struct acceptor_store *s);
+
+/*
+ * What a replica needs at start: all that commit was ever given and that still holds, but only
+ * votes and learnt values of slots > above. The record is borrowed for the call (value_ref keeps a
+ * value). An error of on_record ends the walk, and is returned.
+ */
+int acceptor_store_load(struct acceptor_store *s, uint64_t above,
+                        int (*on_record)(void *context, const struct durable *record),
+                        void *context, struct store_error *error) MUST_CHECK;
+
+/*
+ * Write them all, in this order, in one transaction, and sync. chosen_to never falls.
+ * Also ERR_FULL: the disk or the map.
+ */
+int acceptor_store_commit(struct acceptor_store *s, const struct durable *records, size_t count,
+                          struct store_error *error) MUST_CHECK;
+
+/*
+ * The values chosen in slots from .. min(to, chosen_to), in order, until they pass bytes_max (the
+ * first one always comes). from >= 1. The value is borrowed for the call, during which pages are
+ * pinned: do not wait in it. An error of on_value ends the walk, and is returned.
+ * ERR_CORRUPT also when a slot up to chosen_to has no value.
+ */
+int acceptor_store_read_chosen(struct acceptor_store *s, uint64_t from, uint64_t to,
+                               uint64_t bytes_max,
+                               int (*on_value)(void *context, uint64_t slot, struct value *value),
+                               void *context, struct store_error *error) MUST_CHECK;
+
+/* What the disk holds of one slot. */
+struct acceptor_store_slot {
+    bool has_vote;
+    bool has_learnt;
+    struct durable vote;   /* DURABLE_VOTE. A reference to its value is the holder's. */
+    struct durable learnt; /* DURABLE_LEARNT, likewise. */
+    bool is_chosen;        /* slot <= chosen_to: learnt's value if there is one, else vote's. */
+};
+
+/* slot >= 1. Nothing at all is 0 too, with all false. Ends with acceptor_store_slot_fini. */
+int acceptor_store_read_slot(struct acceptor_store *s, uint64_t slot,
+                             struct acceptor_store_slot *out_slot,
+                             struct store_error *error) MUST_CHECK;
+void acceptor_store_slot_fini(struct acceptor_store_slot *slot);
+
+/* Any thread. */
+void acceptor_store_get_usage(struct acceptor_store *s, struct store_usage *out_usage);
+
+#endif

@@ -1,0 +1,213 @@
+/* verify.c -- see verify.h. */
+#define _GNU_SOURCE
+#include "store/verify.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "store/env.h"
+
+struct verify {
+    void (*on_bad)(void *context, const char *line);
+    void *context;
+    struct store_verify_report report;
+    struct store_error *error;
+    struct env *env;         /* Which is being read. */
+    enum record_table table; /* Of it. */
+    struct buf line;
+    /* What records say that others must agree with. */
+    bool has_identity;
+    struct identity identity; /* The acceptor's. */
+    uint64_t chosen_to;
+    bool has_head;
+    struct checkpoint_head head;
+};
+
+static void verify_bad(struct verify *v, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void verify_bad(struct verify *v, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    v->report.bad++;
+    v->on_bad(v->context, line);
+}
+
+/* ---- Each record ------------------------------------------------------------------------ */
+
+static void verify_identity(struct verify *v, const struct identity *identity)
+{
+    struct store_error text;
+    if (v->table == RECORD_TABLE_META) {
+        v->identity = *identity;
+        v->has_identity = true;
+    } else if (v->has_identity &&
+               env_identity_check(v->env, identity, &v->identity, true, &text) != 0) {
+        verify_bad(v, "%s", text.text);
+    }
+}
+
+/* A good record of META or STATE: what does it say? */
+static void verify_note(struct verify *v, struct bytes key, struct bytes value)
+{
+    enum record_kind kind;
+    struct durable d;
+    struct identity identity;
+    if (record_kind_of(v->table, key, &kind) != 0)
+        return;
+    if (kind == RECORD_HEAD)
+        v->has_head = record_decode_checkpoint_head(key, value, &v->head) == 0;
+    else if (kind == RECORD_CHOSEN_TO && record_decode_durable(v->table, key, value, &d) == 0)
+        v->chosen_to = d.slot;
+    else if (kind == RECORD_IDENTITY &&
+             record_decode_identity(v->table, key, value, &identity) == 0)
+        verify_identity(v, &identity);
+}
+
+static int verify_on_record(void *context, struct bytes key, struct bytes value)
+{
+    struct verify *v = context;
+    v->report.records[v->table]++;
+    int err = record_verify(v->table, key, value);
+    if (err == 0) {
+        verify_note(v, key, value);
+        return 0;
+    }
+    buf_clear(&v->line);
+    if (err == ERR_NO_MEMORY || record_print(v->table, key, value, &v->line) != 0)
+        return store_error_set(v->error, ERR_NO_MEMORY, "%s: out of memory", v->env->path);
+    verify_bad(v, "%s: %.*s", v->env->path, (int)v->line.size, (const char *)v->line.data);
+    return 0;
+}
+
+/* An error that is the disk's fault is a finding; any other ends the verification. */
+static int verify_finding(struct verify *v, int err)
+{
+    if (err != ERR_CORRUPT && err != ERR_MISMATCH)
+        return err;
+    verify_bad(v, "%s", v->error->text);
+    return 0;
+}
+
+static int verify_table(struct verify *v, MDB_txn *txn, enum record_table table)
+{
+    uint64_t count = 0;
+    v->table = table;
+    int err = env_each(v->env, txn, table, (struct bytes){0}, verify_on_record, v, v->error);
+    if (err == 0)
+        err = env_count(v->env, txn, table, &count, v->error);
+    if (err != 0)
+        return verify_finding(v, err);
+    if (count != v->report.records[table])
+        verify_bad(v, "%s: the table `%s` should have %llu records and has %llu", v->env->path,
+                   record_table_name(table), (unsigned long long)count,
+                   (unsigned long long)v->report.records[table]);
+    return 0;
+}
+
+/* ---- Records together ------------------------------------------------------------------- */
+
+/* Does a record of this slot hold a value? One that is corrupt was reported already. */
+static int verify_has_value(struct verify *v, MDB_txn *txn, enum record_table table, uint64_t slot,
+                            bool *out_has)
+{
+    uint8_t slot_key[RECORD_SLOT_KEY_SIZE];
+    struct bytes key = {.data = slot_key, .size = sizeof(slot_key)};
+    struct bytes value;
+    struct durable d;
+    record_key_slot(slot, slot_key);
+    int err = env_get(v->env, txn, table, key, &value, v->error);
+    *out_has = false;
+    if (err != 0)
+        return err == ERR_NOT_FOUND ? 0 : err;
+    err = record_decode_durable(table, key, value, &d);
+    if (err == ERR_NO_MEMORY)
+        return store_error_set(v->error, err, "%s: out of memory", v->env->path);
+    *out_has = err != 0 || d.value != NULL;
+    if (err == 0)
+        value_unref(d.value);
+    return 0;
+}
+
+/* The log is not truncated yet: it begins at slot 1. */
+static int verify_chosen(struct verify *v, MDB_txn *txn)
+{
+    for (uint64_t slot = 1; slot <= v->chosen_to; slot++) {
+        bool has_value;
+        TRY(verify_has_value(v, txn, RECORD_TABLE_LEARNT, slot, &has_value));
+        if (!has_value)
+            TRY(verify_has_value(v, txn, RECORD_TABLE_VOTES, slot, &has_value));
+        if (!has_value)
+            verify_bad(v, "%s: slot %llu is chosen, but its value is missing", v->env->path,
+                       (unsigned long long)slot);
+    }
+    return 0;
+}
+
+static int verify_acceptor(struct verify *v, MDB_txn *txn)
+{
+    static const enum record_table tables[] = {RECORD_TABLE_META, RECORD_TABLE_VOTES,
+                                               RECORD_TABLE_LEARNT};
+    TRY(env_tables(v->env, txn, tables, 3, v->error));
+    for (size_t i = 0; i < 3; i++)
+        TRY(verify_table(v, txn, tables[i]));
+    if (!v->has_identity)
+        verify_bad(v, "%s: there is no good identity", v->env->path);
+    return verify_chosen(v, txn);
+}
+
+static int verify_state(struct verify *v, MDB_txn *txn)
+{
+    static const enum record_table tables[] = {RECORD_TABLE_STATE, RECORD_TABLE_KEYS,
+                                               RECORD_TABLE_SESSIONS};
+    TRY(env_tables(v->env, txn, tables, 3, v->error));
+    for (size_t i = 0; i < 3; i++)
+        TRY(verify_table(v, txn, tables[i]));
+    uint64_t keys = v->report.records[RECORD_TABLE_KEYS];
+    uint64_t clients = v->report.records[RECORD_TABLE_SESSIONS];
+    if ((v->has_head ? v->head.keys : 0) != keys || (v->has_head ? v->head.clients : 0) != clients)
+        verify_bad(v, "%s: there are %llu keys and %llu sessions, which is not what the head says",
+                   v->env->path, (unsigned long long)keys, (unsigned long long)clients);
+    return 0;
+}
+
+static int verify_env(struct verify *v, const char *dir, const char *name,
+                      int (*verify_it)(struct verify *v, MDB_txn *txn))
+{
+    struct env env;
+    MDB_txn *txn;
+    v->env = &env;
+    int err = env_open(&env, dir, name, STORE_MAP_SIZE_DEFAULT, true, v->error);
+    if (err != 0)
+        return verify_finding(v, err);
+    err = env_read_begin(&env, &txn, v->error);
+    if (err == 0) {
+        err = verify_finding(v, verify_it(v, txn));
+        env_read_end(txn);
+    }
+    env_close(&env);
+    v->env = NULL;
+    return err;
+}
+
+int store_verify(const char *dir, void (*on_bad)(void *context, const char *line), void *context,
+                 struct store_verify_report *out_report, struct store_error *error)
+{
+    int lock_fd;
+    struct verify v = {.on_bad = on_bad, .context = context, .error = error};
+    TRY(directory_lock(dir, false, &lock_fd, error));
+    int err = verify_env(&v, dir, "acceptor", verify_acceptor);
+    /* A node that was killed in its first second has no state yet. */
+    if (err == 0 && directory_has_data(dir, "state"))
+        err = verify_env(&v, dir, "state", verify_state);
+    (void)close(lock_fd);
+    buf_fini(&v.line);
+    if (err == 0)
+        *out_report = v.report;
+    return err;
+}

@@ -1,0 +1,135 @@
+/* fixture.c -- see fixture.h. */
+#define _GNU_SOURCE
+#include "fixture.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kv/command.h"
+
+const struct identity fixture_identity = {
+    .cluster = "dkv",
+    .mode = MODE_CLASSIC,
+    .members = {.count = 3, .ids = {1, 2, 3}},
+    .id = 1,
+};
+
+struct acceptor_store_options fixture_options(const char *dir)
+{
+    return (struct acceptor_store_options){
+        .dir = dir, .identity = fixture_identity, .map_size_bytes = UINT64_C(64) << 20};
+}
+
+struct acceptor_store *fixture_open(const char *dir)
+{
+    struct acceptor_store_options options = fixture_options(dir);
+    struct acceptor_store *s = NULL;
+    struct store_error error;
+    int err = acceptor_store_open(&options, &s, &error);
+    if (err != 0)
+        fail_msg("cannot open: %s", error.text);
+    return s;
+}
+
+struct value *fixture_batch(uint64_t sequence, size_t size)
+{
+    struct buf batch = {0};
+    uint8_t *content = malloc(size + 1);
+    assert_non_null(content);
+    memset(content, 'v', size + 1);
+    struct command put = {
+        .kind = COMMAND_PUT, .key = bytes_of("key"), .value = {.data = content, .size = size}};
+    assert_int_equal(command_encode(&put, &batch), 0);
+    free(content);
+    struct value *v = NULL;
+    struct tag tag = {.node = 1, .boot = 1, .sequence = sequence};
+    assert_int_equal(value_new(VALUE_BATCH, tag, buf_bytes(&batch), &v), 0);
+    buf_fini(&batch);
+    return v;
+}
+
+struct durable fixture_vote(uint64_t slot, struct value *v)
+{
+    struct ballot b = {.round = 1, .node = 2, .boot = 3};
+    struct durable d = {.kind = DURABLE_VOTE, .slot = slot, .promised = b, .value = v};
+    if (v != NULL)
+        d.accepted = b;
+    return d;
+}
+
+struct durable fixture_learnt(uint64_t slot, struct value *v)
+{
+    return (struct durable){.kind = DURABLE_LEARNT, .slot = slot, .value = v};
+}
+
+struct durable fixture_chosen_to(uint64_t slot)
+{
+    return (struct durable){.kind = DURABLE_CHOSEN_TO, .slot = slot};
+}
+
+int fixture_commit(struct acceptor_store *s, struct durable *records, size_t count,
+                   struct store_error *error)
+{
+    int err = acceptor_store_commit(s, records, count, error);
+    for (size_t i = 0; i < count; i++)
+        value_unref(records[i].value);
+    return err;
+}
+
+void fixture_fill(struct acceptor_store *s, uint64_t count, size_t size)
+{
+    struct store_error error;
+    for (uint64_t slot = 1; slot <= count; slot++) {
+        struct durable records[] = {fixture_vote(slot, fixture_batch(slot, size)),
+                                    fixture_chosen_to(slot)};
+        assert_int_equal(fixture_commit(s, records, 2, &error), 0);
+    }
+}
+
+static int fixture_open_data(const char *dir, const char *name)
+{
+    char path[TEMP_PATH_MAX + 32];
+    (void)snprintf(path, sizeof(path), "%s/%s/data.mdb", dir, name);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+int fixture_flip(const char *dir, const char *name, struct bytes pattern, size_t offset)
+{
+    int fd = fixture_open_data(dir, name);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    size_t size = (size_t)st.st_size;
+    uint8_t *all = malloc(size);
+    assert_non_null(all);
+    assert_int_equal(pread(fd, all, size, 0), (ssize_t)size);
+    int flipped = 0;
+    for (uint8_t *at = all;
+         (at = memmem(at, size - (size_t)(at - all), pattern.data, pattern.size)) != NULL;
+         at += pattern.size) {
+        uint8_t byte = at[offset] ^ 4;
+        assert_int_equal(pwrite(fd, &byte, 1, at - all + (off_t)offset), 1);
+        flipped++;
+    }
+    free(all);
+    assert_int_equal(close(fd), 0);
+    return flipped;
+}
+
+void fixture_truncate(const char *dir, const char *name, long size)
+{
+    int fd = fixture_open_data(dir, name);
+    assert_int_equal(ftruncate(fd, size), 0);
+    assert_int_equal(close(fd), 0);
+}
+
+void fixture_assert_says(const struct store_error *error, const char *part)
+{
+    if (strstr(error->text, part) == NULL)
+        fail_msg("`%s` does not say `%s`", error->text, part);
+}

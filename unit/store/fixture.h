@@ -1,0 +1,46 @@
+/*
+ * fixture.h -- what the tests of the stores share: a directory, records, and damage.
+ */
+#ifndef DKV_UNIT_STORE_FIXTURE_H
+#define DKV_UNIT_STORE_FIXTURE_H
+
+#include "../temp.h"
+#include "../unit.h"
+
+#include "store/acceptor_store.h"
+#include "store/state_store.h"
+
+/* Node 1 of {1, 2, 3}, cluster "dkv". */
+extern const struct identity fixture_identity;
+
+/* Options for dir, with a map of 64 MiB. */
+struct acceptor_store_options fixture_options(const char *dir);
+
+/* Open, or end the test. */
+struct acceptor_store *fixture_open(const char *dir);
+
+/* A batch of one put of `size` bytes; its tag's sequence is `sequence`. One reference. */
+struct value *fixture_batch(uint64_t sequence, size_t size);
+
+/* Records that own a reference to v, or to nothing. */
+struct durable fixture_vote(uint64_t slot, struct value *v);
+struct durable fixture_learnt(uint64_t slot, struct value *v);
+struct durable fixture_chosen_to(uint64_t slot);
+
+/* Commit, and drop the references. Returns what the commit did. */
+int fixture_commit(struct acceptor_store *s, struct durable *records, size_t count,
+                   struct store_error *error);
+
+/* Votes for slots 1..count of `size` bytes each, chosen up to `count`, committed one by one. */
+void fixture_fill(struct acceptor_store *s, uint64_t count, size_t size);
+
+/* Flip one bit in every place of dir/name/data.mdb where `pattern` is found; how many were. */
+int fixture_flip(const char *dir, const char *name, struct bytes pattern, size_t offset);
+
+/* Cut dir/name/data.mdb to `size` bytes. */
+void fixture_truncate(const char *dir, const char *name, long size);
+
+/* The words contain `part`. */
+void fixture_assert_says(const struct store_error *error, const char *part);
+
+#endif
