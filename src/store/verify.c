@@ -13,7 +13,7 @@ struct verify {
     void *context;
     struct store_verify_report report;
     struct store_error *error;
-    struct env *env;         /* Which is being read. */
+    struct env env;          /* Which is being read. */
     enum record_table table; /* Of it. */
     struct buf line;
     /* What records say that others must agree with. */
@@ -47,7 +47,7 @@ static void verify_identity(struct verify *v, const struct identity *identity)
         v->identity = *identity;
         v->has_identity = true;
     } else if (v->has_identity &&
-               env_identity_check(v->env, identity, &v->identity, true, &text) != 0) {
+               env_identity_check(&v->env, identity, &v->identity, true, &text) != 0) {
         verify_bad(v, "%s", text.text);
     }
 }
@@ -80,8 +80,8 @@ static int verify_on_record(void *context, struct bytes key, struct bytes value)
     }
     buf_clear(&v->line);
     if (err == ERR_NO_MEMORY || record_print(v->table, key, value, &v->line) != 0)
-        return store_error_set(v->error, ERR_NO_MEMORY, "%s: out of memory", v->env->path);
-    verify_bad(v, "%s: %.*s", v->env->path, (int)v->line.size, (const char *)v->line.data);
+        return store_error_set(v->error, ERR_NO_MEMORY, "%s: out of memory", v->env.path);
+    verify_bad(v, "%s: %.*s", v->env.path, (int)v->line.size, (const char *)v->line.data);
     return 0;
 }
 
@@ -98,13 +98,13 @@ static int verify_table(struct verify *v, MDB_txn *txn, enum record_table table)
 {
     uint64_t count = 0;
     v->table = table;
-    int err = env_each(v->env, txn, table, (struct bytes){0}, verify_on_record, v, v->error);
+    int err = env_each(&v->env, txn, table, (struct bytes){0}, verify_on_record, v, v->error);
     if (err == 0)
-        err = env_count(v->env, txn, table, &count, v->error);
+        err = env_count(&v->env, txn, table, &count, v->error);
     if (err != 0)
         return verify_finding(v, err);
     if (count != v->report.records[table])
-        verify_bad(v, "%s: the table `%s` should have %llu records and has %llu", v->env->path,
+        verify_bad(v, "%s: the table `%s` should have %llu records and has %llu", v->env.path,
                    record_table_name(table), (unsigned long long)count,
                    (unsigned long long)v->report.records[table]);
     return 0;
@@ -121,13 +121,13 @@ static int verify_has_value(struct verify *v, MDB_txn *txn, enum record_table ta
     struct bytes value;
     struct durable d;
     record_key_slot(slot, slot_key);
-    int err = env_get(v->env, txn, table, key, &value, v->error);
+    int err = env_get(&v->env, txn, table, key, &value, v->error);
     *out_has = false;
     if (err != 0)
         return err == ERR_NOT_FOUND ? 0 : err;
     err = record_decode_durable(table, key, value, &d);
     if (err == ERR_NO_MEMORY)
-        return store_error_set(v->error, err, "%s: out of memory", v->env->path);
+        return store_error_set(v->error, err, "%s: out of memory", v->env.path);
     *out_has = err != 0 || d.value != NULL;
     if (err == 0)
         value_unref(d.value);
@@ -143,7 +143,7 @@ static int verify_chosen(struct verify *v, MDB_txn *txn)
         if (!has_value)
             TRY(verify_has_value(v, txn, RECORD_TABLE_VOTES, slot, &has_value));
         if (!has_value)
-            verify_bad(v, "%s: slot %llu is chosen, but its value is missing", v->env->path,
+            verify_bad(v, "%s: slot %llu is chosen, but its value is missing", v->env.path,
                        (unsigned long long)slot);
     }
     return 0;
@@ -153,11 +153,11 @@ static int verify_acceptor(struct verify *v, MDB_txn *txn)
 {
     static const enum record_table tables[] = {RECORD_TABLE_META, RECORD_TABLE_VOTES,
                                                RECORD_TABLE_LEARNT};
-    TRY(env_tables(v->env, txn, tables, 3, v->error));
+    TRY(env_tables(&v->env, txn, tables, 3, v->error));
     for (size_t i = 0; i < 3; i++)
         TRY(verify_table(v, txn, tables[i]));
     if (!v->has_identity)
-        verify_bad(v, "%s: there is no good identity", v->env->path);
+        verify_bad(v, "%s: there is no good identity", v->env.path);
     return verify_chosen(v, txn);
 }
 
@@ -165,33 +165,30 @@ static int verify_state(struct verify *v, MDB_txn *txn)
 {
     static const enum record_table tables[] = {RECORD_TABLE_STATE, RECORD_TABLE_KEYS,
                                                RECORD_TABLE_SESSIONS};
-    TRY(env_tables(v->env, txn, tables, 3, v->error));
+    TRY(env_tables(&v->env, txn, tables, 3, v->error));
     for (size_t i = 0; i < 3; i++)
         TRY(verify_table(v, txn, tables[i]));
     uint64_t keys = v->report.records[RECORD_TABLE_KEYS];
     uint64_t clients = v->report.records[RECORD_TABLE_SESSIONS];
     if ((v->has_head ? v->head.keys : 0) != keys || (v->has_head ? v->head.clients : 0) != clients)
         verify_bad(v, "%s: there are %llu keys and %llu sessions, which is not what the head says",
-                   v->env->path, (unsigned long long)keys, (unsigned long long)clients);
+                   v->env.path, (unsigned long long)keys, (unsigned long long)clients);
     return 0;
 }
 
 static int verify_env(struct verify *v, const char *dir, const char *name,
                       int (*verify_it)(struct verify *v, MDB_txn *txn))
 {
-    struct env env;
     MDB_txn *txn;
-    v->env = &env;
-    int err = env_open(&env, dir, name, STORE_MAP_SIZE_DEFAULT, true, v->error);
+    int err = env_open(&v->env, dir, name, STORE_MAP_SIZE_DEFAULT, true, v->error);
     if (err != 0)
         return verify_finding(v, err);
-    err = env_read_begin(&env, &txn, v->error);
+    err = env_read_begin(&v->env, &txn, v->error);
     if (err == 0) {
         err = verify_finding(v, verify_it(v, txn));
         env_read_end(txn);
     }
-    env_close(&env);
-    v->env = NULL;
+    env_close(&v->env);
     return err;
 }
 
