@@ -19,10 +19,20 @@ PYTHON
 
 # One file a core. The commands are gcc's: clang does not know all of its warnings. What it says on
 # stderr is how many warnings it did not show.
+# shellcheck disable=SC2317 # xargs calls it.
 check() {
-    clang-tidy --quiet -p "$1" --extra-arg=-Wno-unknown-warning-option "$2" 2>/dev/null ||
-        { echo "check-tidy: $2 FAILED"; return 1; }
+    clang-tidy --quiet -p "$1" --extra-arg=-Wno-unknown-warning-option "$2" 2>/dev/null
 }
 export -f check
-printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'check "$@"' check "$build"
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+status=0
+printf '%s\0' "${files[@]}" |
+    xargs -0 -n 1 -P "$(nproc)" bash -c 'check "$@"' check "$build" >"$said" || status=1
+cat "$said"
+if [ "$status" -ne 0 ]; then
+    echo "check-tidy: in short:"
+    grep -E ': (error|fatal error):' "$said" | sed "s|^.*\.\./||" | sort -u
+fi
 echo "check-tidy: ${#files[@]} files"
+exit "$status"

@@ -28,8 +28,13 @@ finish() {
 # A stage that did not get as far as running tests.
 broken() {
     failed=$((failed + 1))
-    say "$1"
-    tail -n 40 "$2"
+    say "$1 (all of it: $2)"
+    # A compiler's errors come first, and ninja goes on a little.
+    if grep -q '^FAILED' "$2"; then
+        sed -n '/^FAILED/,$p' "$2" | cut -c 1-200 | head -n 40
+    else
+        tail -n 40 "$2"
+    fi
 }
 
 # configure DIR [SETUP-ARGUMENT...]
@@ -82,7 +87,7 @@ run() {
     skipped=$((skipped + s))
     say "$dir: $suite: $p passed, $f failed in $((SECONDS - began)) s"
     if [ "$((f + s))" -gt 0 ]; then
-        printf '%s\n' "${counts#*$'\n'}"
+        printf '%s\n(all of it: %s)\n' "${counts#*$'\n'}" "$log.txt"
     fi
 }
 
