@@ -67,7 +67,7 @@ static bool comparison_holds(const struct command *c, const struct entry *old)
     case EXPECT_REVISION:
         return old != NULL && old->mod_revision == c->expected_revision;
     }
-    assert(!"command_check lets no other pass");
+    assert(false && "command_check lets no other pass");
     return false;
 }
 

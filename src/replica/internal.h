@@ -152,9 +152,6 @@ static inline uint64_t max_u64(uint64_t a, uint64_t b)
 /* m's value and hello move into the mail. The message leaves once write `wait_for` is durable. */
 int replica_post(struct replica *r, uint32_t to, struct message m, uint64_t wait_for) MUST_CHECK;
 
-/* To all members, this one included; m.value is referenced for each. */
-int replica_broadcast(struct replica *r, struct message m) MUST_CHECK;
-
 void replica_wake_at(struct replica *r, uint64_t at_ns);
 
 /* The highest slot that this node may act in. */

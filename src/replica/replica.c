@@ -122,16 +122,6 @@ int replica_post(struct replica *r, uint32_t to, struct message m, uint64_t wait
     return err;
 }
 
-int replica_broadcast(struct replica *r, struct message m)
-{
-    const struct members *members = replica_members(r);
-    for (uint32_t i = 0; i < members->count; i++) {
-        value_ref(m.value);
-        TRY(replica_post(r, i, m, 0));
-    }
-    return 0;
-}
-
 int replica_write(struct replica *r, const struct durable *d)
 {
     TRY(effects_add_write(r->effects, d));
@@ -187,7 +177,7 @@ static int replica_on_consensus(struct replica *r, uint32_t from, const struct m
     case MESSAGE_FETCH:
         break;
     }
-    assert(!"a message that the replica is never given");
+    assert(false && "a message that the replica is never given");
     return 0;
 }
 
@@ -292,7 +282,7 @@ static int replica_on_event(struct replica *r, const struct event *event)
     case EVENT_TICK:
         return replica_on_tick(r);
     }
-    assert(!"no such event");
+    assert(false && "no such event");
     return 0;
 }
 

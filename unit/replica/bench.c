@@ -1,0 +1,243 @@
+/* bench.c -- see bench.h. */
+#include "bench.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static void bench_connect(struct bench *b)
+{
+    for (uint32_t i = 0; i < b->count; i++) {
+        for (uint32_t j = 0; j < b->count; j++) {
+            if (i != j)
+                bench_step(b, i, (struct event){.kind = EVENT_PEER_UP, .peer = j});
+        }
+    }
+    bench_deliver(b);
+}
+
+void bench_open(struct bench *b, uint32_t count, bool admitted)
+{
+    memset(b, 0, sizeof(*b));
+    b->count = count;
+    b->now_ns = 1000 * MS;
+    for (uint32_t i = 0; i < count; i++) {
+        struct replica_options options = {
+            .identity = {.cluster = "dkv", .mode = MODE_CLASSIC, .id = i + 1},
+            .boot = 1,
+            .admitted = admitted,
+            .first_slot = 1,
+            .seed = i,
+            .limits = machine_limits_default,
+            .tuning = replica_tuning_default,
+        };
+        options.identity.members.count = count;
+        for (uint32_t j = 0; j < count; j++)
+            options.identity.members.ids[j] = j + 1;
+        memset(options.identity.disk_id, (int)i + 1, DISK_ID_SIZE);
+        int err = replica_open(&options, &b->nodes[i]);
+        assert(err == 0);
+        err = replica_start(b->nodes[i], b->now_ns);
+        assert(err == 0);
+        (void)err;
+    }
+    bench_connect(b);
+}
+
+static void bench_letter_fini(struct bench_letter *letter)
+{
+    value_unref(letter->message.value);
+    mem_free(letter->message.hello);
+}
+
+void bench_close(struct bench *b)
+{
+    for (size_t i = 0; i < b->queue_count; i++)
+        bench_letter_fini(&b->queue[i]);
+    mem_free(b->queue);
+    for (uint32_t i = 0; i < b->count; i++) {
+        effects_fini(&b->effects[i]);
+        replica_close(b->nodes[i]);
+    }
+}
+
+static void bench_queue(struct bench *b, uint32_t from, uint32_t to, struct message m)
+{
+    void *queue = b->queue;
+    int err = mem_reserve(&queue, &b->queue_capacity, b->queue_count + 1, sizeof(*b->queue));
+    assert(err == 0);
+    (void)err;
+    b->queue = queue;
+    struct bench_letter letter = {.from = from, .to = to, .message = m};
+    if (b->lose != NULL && b->lose(b, &letter)) {
+        bench_letter_fini(&letter);
+        return;
+    }
+    b->queue[b->queue_count] = letter;
+    b->queue_count++;
+}
+
+static void bench_note_answer(struct bench *b, const struct answer *answer)
+{
+    assert(answer->handle < BENCH_ANSWERS);
+    struct bench_answer *a = &b->answers[answer->handle];
+    assert(!a->given);
+    *a = (struct bench_answer){
+        .given = true,
+        .status = answer->status,
+        .code = answer->result.code,
+        .applied = answer->result.applied,
+        .duplicate = answer->result.duplicate,
+        .found = answer->entry != NULL || answer->result.found,
+        .slot = answer->result.slot,
+        .revision = answer->result.revision,
+    };
+    const struct entry *shown = answer->entry != NULL ? answer->entry : answer->result.output;
+    if (shown == NULL)
+        return;
+    struct bytes value = entry_value(shown);
+    size_t size = value.size < sizeof(a->value) - 1 ? value.size : sizeof(a->value) - 1;
+    memcpy(a->value, value.data, size);
+}
+
+void bench_step(struct bench *b, uint32_t node, struct event event)
+{
+    if (b->dead[node])
+        return;
+    struct effects *e = &b->effects[node];
+    event.now_ns = b->now_ns;
+    int err = replica_step(b->nodes[node], &event, e);
+    assert(err == 0);
+    (void)err;
+    if (e->writes_count > 0)
+        b->to_sync[node] = e->write_sequence;
+    for (size_t i = 0; i < e->sends_count; i++) {
+        struct message *m = &e->sends[i].message;
+        b->sent[m->kind]++;
+        bench_queue(b, node, e->sends[i].peer, *m);
+        m->value = NULL;
+        m->hello = NULL;
+    }
+    for (size_t i = 0; i < e->answers_count; i++)
+        bench_note_answer(b, &e->answers[i]);
+    effects_clear(e);
+}
+
+void bench_tick(struct bench *b, uint32_t node)
+{
+    bench_step(b, node, (struct event){.kind = EVENT_TICK});
+}
+
+void bench_sync(struct bench *b, uint32_t node)
+{
+    if (b->to_sync[node] == 0)
+        return;
+    struct event event = {.kind = EVENT_DURABLE, .sequence = b->to_sync[node]};
+    b->to_sync[node] = 0;
+    bench_step(b, node, event);
+}
+
+void bench_say(struct bench *b, uint32_t from, uint32_t to, struct message m)
+{
+    bench_step(b, to,
+               (struct event){.kind = EVENT_MESSAGE, .peer = from, .link = 1, .message = &m});
+}
+
+void bench_deliver(struct bench *b)
+{
+    while (b->queue_count > 0) {
+        struct bench_letter letter = b->queue[0];
+        b->queue_count--;
+        memmove(b->queue, b->queue + 1, b->queue_count * sizeof(*b->queue));
+        /* A fetch is the driver's to answer, from a disk that is not on this table. */
+        if (letter.message.kind == MESSAGE_FETCH) {
+            struct message nothing = {.kind = MESSAGE_CHOSEN, .slot = letter.message.slot};
+            bench_queue(b, letter.to, letter.from, nothing);
+        } else {
+            bench_say(b, letter.from, letter.to, letter.message);
+        }
+        bench_letter_fini(&letter);
+    }
+}
+
+void bench_run(struct bench *b, uint64_t ms)
+{
+    for (uint64_t i = 0; i < ms; i++) {
+        b->now_ns += MS;
+        for (uint32_t node = 0; node < b->count; node++)
+            bench_tick(b, node);
+        for (int round = 0; round < 8; round++) {
+            bench_deliver(b);
+            for (uint32_t node = 0; node < b->count; node++) {
+                if (!b->stalled[node])
+                    bench_sync(b, node);
+            }
+        }
+    }
+}
+
+/* ---- Operations ---------------------------------------------------------------------------- */
+
+static void bench_write(struct bench *b, uint32_t node, uint64_t handle, const struct command *c)
+{
+    struct buf encoded = {0};
+    int err = command_encode(c, &encoded);
+    assert(err == 0);
+    (void)err;
+    struct replica_op op = {
+        .kind = OP_WRITE,
+        .handle = handle,
+        .deadline_ns = b->now_ns + 10000 * MS,
+        .command = buf_bytes(&encoded),
+    };
+    bench_step(b, node, (struct event){.kind = EVENT_OP, .op = &op});
+    buf_fini(&encoded);
+}
+
+void bench_put(struct bench *b, uint32_t node, uint64_t handle, const char *key, const char *value)
+{
+    struct command c = {.kind = COMMAND_PUT, .key = bytes_of(key), .value = bytes_of(value)};
+    bench_write(b, node, handle, &c);
+}
+
+void bench_append(struct bench *b, uint32_t node, uint64_t handle, const char *key,
+                  const char *value, const char *client_id, uint64_t op_id)
+{
+    struct command c = {
+        .kind = COMMAND_APPEND,
+        .key = bytes_of(key),
+        .value = bytes_of(value),
+        .client_id = bytes_of(client_id),
+        .op_id = op_id,
+        .floor = client_id[0] == '\0' ? 0 : 1,
+    };
+    bench_write(b, node, handle, &c);
+}
+
+void bench_get(struct bench *b, uint32_t node, uint64_t handle, const char *key)
+{
+    struct replica_op op = {
+        .kind = OP_READ,
+        .handle = handle,
+        .deadline_ns = b->now_ns + 10000 * MS,
+        .key = bytes_of(key),
+    };
+    bench_step(b, node, (struct event){.kind = EVENT_OP, .op = &op});
+}
+
+bool bench_is_converged(const struct bench *b)
+{
+    const struct machine *first = NULL;
+    for (uint32_t i = 0; i < b->count; i++) {
+        if (b->dead[i])
+            continue;
+        const struct machine *m = replica_machine(b->nodes[i]);
+        if (first == NULL)
+            first = m;
+        if (machine_applied(m) != machine_applied(first) || machine_hash(m) != machine_hash(first))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,81 @@
+/*
+ * bench.h -- a few replicas on a table: no time, no disk and no network but what the test says.
+ *
+ * Time stands still until bench_run or bench_pass. Messages wait in a queue until delivered; a
+ * filter may drop them. A node's writes are durable when bench_sync says so; bench_run syncs at
+ * once the nodes whose `stalled` is not set. For more than that there is the simulator.
+ */
+#ifndef DKV_UNIT_REPLICA_BENCH_H
+#define DKV_UNIT_REPLICA_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "replica/replica.h"
+
+#define BENCH_ANSWERS 4096
+#define MS UINT64_C(1000000)
+
+struct bench_letter {
+    uint32_t from;
+    uint32_t to;
+    struct message message;
+};
+
+struct bench_answer {
+    bool given;
+    enum answer_status status;
+    enum result_code code;
+    bool applied;
+    bool duplicate;
+    bool found;
+    uint64_t slot;
+    uint64_t revision;
+    char value[64]; /* Of a read, or an append's output; empty when there is none. */
+};
+
+struct bench {
+    uint32_t count;
+    uint64_t now_ns;
+    struct replica *nodes[MEMBERS_MAX];
+    struct effects effects[MEMBERS_MAX];
+    uint64_t to_sync[MEMBERS_MAX];
+    bool stalled[MEMBERS_MAX]; /* Its disk does not sync in bench_run. */
+    bool dead[MEMBERS_MAX];    /* Neither steps nor gets messages. */
+    struct bench_letter *queue;
+    size_t queue_count;
+    size_t queue_capacity;
+    /* Returns true for what is lost. NULL: nothing is. */
+    bool (*lose)(const struct bench *b, const struct bench_letter *letter);
+    struct bench_answer answers[BENCH_ANSWERS]; /* By handle. */
+    uint64_t sent[MESSAGE_CHOSEN + 1];          /* Messages by kind since the start. */
+};
+
+/* `count` nodes with ids 1.., admitted or not, all connected to each other. */
+void bench_open(struct bench *b, uint32_t count, bool admitted);
+void bench_close(struct bench *b);
+
+/* One event to one node, with its effects carried out. */
+void bench_step(struct bench *b, uint32_t node, struct event event);
+void bench_tick(struct bench *b, uint32_t node);
+void bench_sync(struct bench *b, uint32_t node);
+
+/* A message as if `from` had sent it. */
+void bench_say(struct bench *b, uint32_t from, uint32_t to, struct message m);
+
+/* Deliver all that is queued, with what follows, until nothing is. */
+void bench_deliver(struct bench *b);
+
+/* Let time go by in steps of 1 ms, delivering, syncing and ticking. */
+void bench_run(struct bench *b, uint64_t ms);
+
+/* Operations; handle < BENCH_ANSWERS, the deadline 10 s ahead. They wait for a tick. */
+void bench_put(struct bench *b, uint32_t node, uint64_t handle, const char *key, const char *value);
+void bench_append(struct bench *b, uint32_t node, uint64_t handle, const char *key,
+                  const char *value, const char *client_id, uint64_t op_id);
+void bench_get(struct bench *b, uint32_t node, uint64_t handle, const char *key);
+
+/* All nodes that live have applied the same slot with the same hash. */
+bool bench_is_converged(const struct bench *b);
+
+#endif

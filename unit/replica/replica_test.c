@@ -1,0 +1,181 @@
+/*
+ * replica_test.c -- what paper_test.c does not say: bounds, deadlines, restarts, lack of memory.
+ */
+#include "../unit.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "bench.h"
+
+static struct bench *open_bench(uint32_t count)
+{
+    struct bench *b = mem_alloc(sizeof(*b));
+    assert_non_null(b);
+    bench_open(b, count, true);
+    return b;
+}
+
+static void close_bench(struct bench *b)
+{
+    bench_close(b);
+    mem_free(b);
+    assert_int_equal(mem_outstanding(), 0);
+}
+
+static void a_cluster_of_one_serves(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(1);
+    bench_put(b, 0, 1, "k", "v");
+    bench_get(b, 0, 2, "k");
+    bench_run(b, 20);
+    assert_true(b->answers[1].given);
+    assert_string_equal(b->answers[2].value, "v");
+    close_bench(b);
+}
+
+static void without_a_quorum_answers_say_what_is_known(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    b->dead[1] = true;
+    b->dead[2] = true;
+    bench_put(b, 0, 1, "k", "v");
+    bench_get(b, 0, 2, "k");
+    bench_run(b, 9990);
+    assert_false(b->answers[1].given);
+    assert_false(b->answers[2].given);
+    bench_run(b, 20);
+    assert_int_equal(b->answers[1].status, ANSWER_NOT_APPLIED);
+    assert_int_equal(b->answers[2].status, ANSWER_NO_QUORUM);
+    close_bench(b);
+}
+
+static bool lose_accepted(const struct bench *b, const struct bench_letter *letter)
+{
+    (void)b;
+    return letter->message.kind == MESSAGE_ACCEPTED;
+}
+
+static void a_write_that_was_proposed_has_an_unknown_outcome(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    b->lose = lose_accepted;
+    bench_put(b, 0, 1, "k", "v");
+    bench_run(b, 5);
+    for (uint32_t i = 1; i < 3; i++)
+        b->dead[i] = true;
+    bench_run(b, 10010);
+    assert_int_equal(b->answers[1].status, ANSWER_OUTCOME_UNKNOWN);
+    close_bench(b);
+}
+
+static void a_full_queue_turns_away_at_once(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    b->dead[1] = true;
+    b->dead[2] = true;
+    uint32_t max = replica_tuning_default.queue_ops_max;
+    for (uint32_t i = 0; i < max; i++) {
+        struct replica_op op = {.kind = OP_READ, .handle = 0, .key = bytes_of("k")};
+        op.deadline_ns = UINT64_MAX;
+        bench_step(b, 0, (struct event){.kind = EVENT_OP, .op = &op});
+    }
+    assert_false(b->answers[0].given);
+    bench_get(b, 0, 1, "k");
+    assert_int_equal(b->answers[1].status, ANSWER_QUEUE_FULL);
+    close_bench(b);
+}
+
+static void a_node_that_was_away_catches_up(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    b->dead[2] = true;
+    for (uint64_t i = 0; i < 200; i++) {
+        bench_put(b, (uint32_t)(i % 2), i, "k", "v");
+        bench_run(b, 3);
+    }
+    b->dead[2] = false;
+    bench_run(b, 3000);
+    assert_true(bench_is_converged(b));
+    close_bench(b);
+}
+
+/* One node, every allocation failing in turn: an error comes out, and nothing leaks. */
+static int one_node_serves_one_put(void)
+{
+    struct replica_options options = {
+        .identity = {.cluster = "dkv", .mode = MODE_CLASSIC, .id = 1},
+        .boot = 1,
+        .admitted = true,
+        .first_slot = 1,
+        .limits = machine_limits_default,
+        .tuning = replica_tuning_default,
+    };
+    options.identity.members = (struct members){.count = 1, .ids = {1}};
+    options.tuning.checkpoint_slots = 1;
+    struct replica *r = NULL;
+    struct effects e = {0};
+    TRY(replica_open(&options, &r));
+    int err = replica_start(r, 0);
+
+    struct command c = {.kind = COMMAND_PUT, .key = bytes_of("k"), .value = bytes_of("v")};
+    struct buf encoded = {0};
+    if (err == 0)
+        err = command_encode(&c, &encoded);
+    struct replica_op op = {
+        .kind = OP_WRITE, .deadline_ns = UINT64_MAX, .command = buf_bytes(&encoded)};
+    struct event event = {.kind = EVENT_OP, .op = &op};
+    if (err == 0)
+        err = replica_step(r, &event, &e);
+    for (int turn = 0; turn < 6 && err == 0; turn++) {
+        event = (struct event){.kind = EVENT_TICK, .now_ns = 1};
+        err = replica_step(r, &event, &e);
+        if (err != 0)
+            break;
+        event = (struct event){.kind = EVENT_DURABLE, .now_ns = 1, .sequence = e.write_sequence};
+        err = replica_step(r, &event, &e);
+    }
+    if (err == 0) {
+        assert_int_equal(e.answers_count, 1);
+        assert_non_null(e.checkpoint);
+    }
+    buf_fini(&encoded);
+    effects_fini(&e);
+    replica_close(r);
+    return err;
+}
+
+static void every_allocation_fails_once(void **state)
+{
+    (void)state;
+    long before = mem_outstanding();
+    for (long n = 0;; n++) {
+        mem_fail_after(n);
+        int err = one_node_serves_one_put();
+        mem_fail_after(-1);
+        assert_int_equal(mem_outstanding(), before);
+        if (err == 0) {
+            assert_true(n > 10);
+            return;
+        }
+        assert_int_equal(err, ERR_NO_MEMORY);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cluster_of_one_serves),
+        cmocka_unit_test(without_a_quorum_answers_say_what_is_known),
+        cmocka_unit_test(a_write_that_was_proposed_has_an_unknown_outcome),
+        cmocka_unit_test(a_full_queue_turns_away_at_once),
+        cmocka_unit_test(a_node_that_was_away_catches_up),
+        cmocka_unit_test(every_allocation_fails_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
