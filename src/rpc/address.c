@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,6 +31,18 @@ static const char *address_split(const char *address, char *out_host, size_t siz
     return colon + 1;
 }
 
+/* getaddrinfo takes 99999 for a port, and listens on another. */
+static bool address_is_port(const char *port)
+{
+    unsigned value = 0;
+    for (const char *c = port; *c != '\0'; c++) {
+        if (*c < '0' || *c > '9' || value > UINT16_MAX)
+            return false;
+        value = value * 10 + (unsigned)(*c - '0');
+    }
+    return value <= UINT16_MAX;
+}
+
 static int address_try_bind(const struct addrinfo *a)
 {
     int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
@@ -50,7 +64,7 @@ int rpc_address_probe(const char *address)
 {
     char host[256];
     const char *port = address_split(address, host, sizeof(host));
-    if (port == NULL)
+    if (port == NULL || !address_is_port(port))
         return ERR_INVALID;
     const struct addrinfo hints = {
         .ai_family = AF_UNSPEC,

@@ -127,7 +127,6 @@ static grpc_channel *channel_create(const char *target, const struct rpc_channel
     args[n++] = rpc_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
     args[n++] = rpc_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
     args[n++] = rpc_arg(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1000);
-    args[n++] = rpc_arg(GRPC_ARG_DNS_ARES_QUERY_TIMEOUT_MS, 5000);
     args[n++] = rpc_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RPC_MESSAGE_SIZE_MAX);
     args[n++] = rpc_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 /* identity */);
     args[n++] = rpc_arg(GRPC_ARG_ENABLE_CHANNELZ, 0);

@@ -53,7 +53,8 @@ const char *rpc_status_name(enum rpc_status status);
 
 /*
  * Before anything else of this room, and after everything else of it. Calls may nest. When the last
- * rpc_fini returned, the library's threads have ended.
+ * rpc_fini returned, the library's threads have ended. The first rpc_init may set an environment
+ * variable: call it before other threads are there.
  */
 void rpc_init(void);
 void rpc_fini(void);

@@ -45,7 +45,9 @@ struct rpc_stream_events {
     /* The write left; the next one may follow. A write that failed is followed by on_close only. */
     void (*on_written)(void *context, struct rpc_stream *stream);
     /*
-     * It is over. Client: how the server ended it, or UNAVAILABLE with the network's reason.
+     * It is over. Client: how the server ended it, or UNAVAILABLE with the network's reason. What
+     * the server sent before is delivered before: a client that does not ask for it is told when it
+     * asks or cancels.
      * Server: RPC_OK if our own rpc_stream_end reached its end, else RPC_CANCELLED. The text is
      * borrowed for the call, never NULL.
      */
