@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "base/planted.h"
 #include "kv/digest.h"
 #include "kv/machine_state.h"
 
@@ -52,6 +53,14 @@ void machine_set_hash_seed(struct machine *m, uint64_t seed)
     m->sessions.table.seed = seed;
     m->sessions.gone.table.seed = seed;
 }
+
+#ifdef DKV_PLANTED
+bool machine_knows_op(const struct machine *m, const struct command *c)
+{
+    const struct session *session = sessions_find(&m->sessions, c->client_id);
+    return session != NULL && session_find(session, c->op_id) != NULL;
+}
+#endif
 
 /* ---- What a command does ------------------------------------------------------------------- */
 
@@ -164,6 +173,10 @@ static int apply_once(struct machine *m, uint64_t slot, uint32_t place, const st
     if (session != NULL) {
         TRY(execute(m, slot, c, r));
         return sessions_complete(&m->sessions, session, c, r);
+    }
+    if (r->duplicate && PLANTED(PLANTED_DEDUP_AT_PROPOSE)) {
+        result_fini(r);
+        return execute(m, slot, c, r);
     }
     if (r->duplicate)
         m->suppressed++;

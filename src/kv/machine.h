@@ -118,6 +118,11 @@ uint64_t machine_hash(const struct machine *m);
 uint64_t machine_executed(const struct machine *m);
 uint64_t machine_suppressed(const struct machine *m);
 
+#ifdef DKV_PLANTED
+/* For PLANTED_DEDUP_AT_PROPOSE: was the op executed before? */
+bool machine_knows_op(const struct machine *m, const struct command *c);
+#endif
+
 /* ---- Checkpoints --------------------------------------------------------------------------- */
 
 struct checkpoint_key {

@@ -166,6 +166,13 @@ static int session_make(struct sessions *s, const struct command *c, uint64_t sl
     return 0;
 }
 
+#ifdef DKV_PLANTED
+const struct session *sessions_find(const struct sessions *s, struct bytes client_id)
+{
+    return session_of(table_find(&s->table, client_id));
+}
+#endif
+
 int sessions_admit(struct sessions *s, const struct command *c, uint64_t slot, uint32_t place,
                    struct session **out_session, struct result *out_answer)
 {

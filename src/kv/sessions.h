@@ -74,6 +74,11 @@ int sessions_complete(struct sessions *s, struct session *session, const struct 
 int sessions_restore(struct sessions *s, struct bytes client_id, struct bytes encoded) MUST_CHECK;
 int sessions_restored(struct sessions *s, uint64_t applied, uint64_t evicted_to) MUST_CHECK;
 
+#ifdef DKV_PLANTED
+/* The session, or NULL; for PLANTED_DEDUP_AT_PROPOSE. */
+const struct session *sessions_find(const struct sessions *s, struct bytes client_id);
+#endif
+
 /* All there is, is in a checkpoint now. */
 void sessions_clean(struct sessions *s);
 

@@ -61,8 +61,26 @@ static struct list *admitting_queue(struct replica *r, const struct replica_op *
     return &r->reads;
 }
 
+#ifdef DKV_PLANTED
+static bool admitting_knows_op(const struct replica *r, const struct replica_op *op)
+{
+    if (!PLANTED(PLANTED_DEDUP_AT_PROPOSE) || op->kind != OP_WRITE)
+        return false;
+    struct bytes encoded = op->command;
+    struct command command;
+    int err = command_decode(&encoded, &command);
+    return err == 0 && command.client_id.size > 0 && machine_knows_op(r->machine, &command);
+}
+#endif
+
 int admitting_on_op(struct replica *r, const struct replica_op *from)
 {
+#ifdef DKV_PLANTED
+    if (admitting_knows_op(r, from)) {
+        struct answer answer = {.handle = from->handle, .result = {.duplicate = true}};
+        return effects_add_answer(r->effects, &answer);
+    }
+#endif
     enum answer_status status = admitting_check(r, from);
     if (status != ANSWER_OK)
         return admitting_turn_away(r, from, status);
