@@ -28,7 +28,8 @@ int wire_refuse(struct wire_error *error, const char *format, ...)
 
 static int refuse_bytes(struct wire_error *error)
 {
-    return wire_refuse(error, "these bytes are no protobuf message of the kind expected here");
+    (void)wire_refuse(error, "these bytes are no protobuf message of the kind expected here");
+    return ERR_INVALID;
 }
 
 static int take_varint(struct bytes *in, uint64_t *out)
@@ -229,22 +230,14 @@ int wire_array(struct wire_arena *arena, size_t count, size_t size, void **out_a
     return 0;
 }
 
-/* Without a cast that drops const, which the compiler rightly warns of. */
-static uint8_t *unconst(const void *p)
-{
-    uint8_t *q;
-    memcpy(&q, &p, sizeof(q));
-    return q;
-}
-
 ProtobufCBinaryData wire_binary(struct bytes b)
 {
-    return (ProtobufCBinaryData){.len = b.size, .data = unconst(b.data)};
+    return (ProtobufCBinaryData){.len = b.size, .data = (uint8_t *)b.data};
 }
 
 char *wire_string(const char *text)
 {
-    return (char *)unconst(text);
+    return (char *)text;
 }
 
 struct bytes wire_bytes(ProtobufCBinaryData b)

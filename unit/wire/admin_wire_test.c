@@ -279,7 +279,9 @@ static void test_log_request(void **state)
     assert_int_equal(wire_encode_log_request(&r, &f->buf), 0);
     assert_golden(buf_bytes(&f->buf), "080510ac021807");
     assert_int_equal(wire_decode_log_request(buf_bytes(&f->buf), &f->arena, &in, &f->error), 0);
-    assert_memory_equal(&in, &r, sizeof(r));
+    assert_int_equal(in.from, 5);
+    assert_int_equal(in.to, 300);
+    assert_int_equal(in.limit, 7);
     assert_int_equal(wire_decode_log_request(bytes_of(""), &f->arena, &in, &f->error), 0);
     assert_int_equal(in.from, 0);
     buf_clear(&f->buf);
