@@ -85,7 +85,7 @@ void machine_set_hash_seed(struct machine *m, uint64_t seed);
  * that is not TOO_LARGE, a compare-and-set that holds, a delete of a key that is there. A delete
  * is final: a key made again begins at version 1.
  *
- * ERR_NO_MEMORY leaves the machine fit for machine_close only, and all results empty.
+ * ERR_NO_MEMORY leaves the machine fit for machine_close only, and holds nothing in results.
  */
 int machine_apply(struct machine *m, uint64_t slot, struct bytes batch,
                   struct result *results) MUST_CHECK;
