@@ -69,7 +69,7 @@ static enum refusal hello_judge(const struct replica *r, uint32_t index, const s
     const struct peer *peer = &r->peers[index];
     if (hello->protocol_version != PROTOCOL_VERSION)
         return REFUSAL_VERSION;
-    if (strncmp(hello->cluster, identity->cluster, sizeof(hello->cluster)) != 0)
+    if (!bytes_equal(bytes_of(hello->cluster), bytes_of(identity->cluster)))
         return REFUSAL_CLUSTER;
     if (hello->mode != identity->mode)
         return REFUSAL_MODE;

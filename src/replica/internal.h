@@ -164,14 +164,14 @@ void replica_note_slot(struct replica *r, uint64_t slot);
 int replica_write(struct replica *r, const struct durable *d) MUST_CHECK;
 
 /* hello.c */
-int hello_on_peer_up(struct replica *r, uint32_t peer) MUST_CHECK;
-int hello_on_message(struct replica *r, uint32_t peer, uint64_t link,
+int hello_on_peer_up(struct replica *r, uint32_t index) MUST_CHECK;
+int hello_on_message(struct replica *r, uint32_t index, uint64_t link,
                      const struct hello *hello) MUST_CHECK;
-int hello_ask(struct replica *r, uint32_t peer) MUST_CHECK;
+int hello_ask(struct replica *r, uint32_t index) MUST_CHECK;
 int hello_on_durable(struct replica *r) MUST_CHECK;
 int hello_tick(struct replica *r) MUST_CHECK;
 int heartbeat_tick(struct replica *r) MUST_CHECK;
-int heartbeat_send(struct replica *r, uint32_t peer) MUST_CHECK;
+int heartbeat_send(struct replica *r, uint32_t to) MUST_CHECK;
 
 /* voting.c */
 int voting_on_prepare(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
@@ -182,7 +182,7 @@ void voting_on_durable_planted(struct replica *r);
 
 /* proposing.c */
 int proposing_tick(struct replica *r) MUST_CHECK;
-int proposing_recover(struct replica *r, uint64_t slot) MUST_CHECK;
+int proposing_recover(struct replica *r, uint64_t number) MUST_CHECK;
 int proposing_on_promise(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
 int proposing_on_accepted(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
 int proposing_on_refused(struct replica *r, const struct message *m) MUST_CHECK;
@@ -214,7 +214,7 @@ int applying_answer_early(struct replica *r, struct batch *b, uint64_t number) M
 #endif
 
 /* admitting.c */
-int admitting_on_op(struct replica *r, const struct replica_op *op) MUST_CHECK;
+int admitting_on_op(struct replica *r, const struct replica_op *from) MUST_CHECK;
 
 /* persisting.c */
 int persisting_tick(struct replica *r) MUST_CHECK;

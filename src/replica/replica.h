@@ -254,6 +254,6 @@ struct slot_view {
     const struct value *chosen; /* The same; NULL: not known to be chosen. */
 };
 
-void replica_get_slot(const struct replica *r, uint64_t slot, struct slot_view *out_view);
+void replica_get_slot(const struct replica *r, uint64_t number, struct slot_view *out_view);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "node/mailbox.h"
@@ -57,7 +58,8 @@ static void *send_all(void *arg)
 static void test_many_senders(void **state)
 {
     (void)state;
-    struct reader reader = {0};
+    struct reader reader;
+    memset(&reader, 0, sizeof(reader));
     assert_int_equal(mailbox_init(&reader.box), 0);
     struct sender senders[SENDERS];
     for (uint32_t i = 0; i < SENDERS; i++) {
@@ -92,7 +94,8 @@ static void test_sleep_ends_in_time(void **state)
 static void test_no_sleep_with_mail(void **state)
 {
     (void)state;
-    struct reader reader = {0};
+    struct reader reader;
+    memset(&reader, 0, sizeof(reader));
     assert_int_equal(mailbox_init(&reader.box), 0);
     struct letter l = {{.run = letter_read}, 0, 0};
     mailbox_push(&reader.box, &l.mail);
