@@ -36,11 +36,11 @@ ALLOWED = {
     "sim": ["base", "paxos", "kv", "record", "replica", "history"],
 }
 
-# What a header's name looks like, and the only folder that may include it.
+# What a header's name looks like, and the only folder that may include it. The first match counts.
 LIBRARIES = [
+    (re.compile(r"\.pb-c\.h$"), "src/wire"),
     (re.compile(r"(^|/)lmdb\.h$"), "src/store"),
     (re.compile(r"^grpc(pp)?/"), "src/rpc"),
-    (re.compile(r"\.pb-c\.h$"), "src/wire"),
 ]
 
 # The pure rooms, and those whose symbols each may use.
@@ -180,6 +180,7 @@ GOOD_INCLUDES = [
     ("src/store/x.c", "#include <lmdb.h>"),
     ("src/rpc/x.c", "#include <grpc/grpc.h>"),
     ("src/wire/x.c", '#include "dkv/v1/kv.pb-c.h"'),
+    ("src/wire/x.c", '#include "grpc/health/v1/health.pb-c.h"'),
     ("src/main.c", '#include "service/kv.h"'),
     ("src/node/x.c", '#include "store/y.h"'),
     ("cli/x.c", '#include "dkv/dkv.h"'),

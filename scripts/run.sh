@@ -74,10 +74,14 @@ if [ "$had" -ne 0 ] && [ "$had" -ne "$nodes" ]; then
 fi
 
 scripts/setup.sh build
-if [ ! -f build/build.ninja ]; then
+# ninja notices a meson.build that changed, but not a new one.
+if [ ! -f build/build.ninja ] ||
+    [ -n "$(find . -name meson.build -newer build/build.ninja -print -quit)" ]; then
     say "configuring build/"
     mkdir -p build
-    meson setup build . >build/setup.log 2>&1 || {
+    reconfigure=()
+    [ ! -f build/build.ninja ] || reconfigure=(--reconfigure)
+    meson setup "${reconfigure[@]}" build . >build/setup.log 2>&1 || {
         tail -n 20 build/setup.log >&2
         die "meson setup failed, see build/setup.log"
     }

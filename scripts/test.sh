@@ -37,13 +37,17 @@ broken() {
     fi
 }
 
-# configure DIR [SETUP-ARGUMENT...]
+# configure DIR [SETUP-ARGUMENT...]. ninja notices a meson.build that changed, but not a new one.
 configure() {
     local dir=$1
     shift
-    [ ! -f "$dir/build.ninja" ] || return 0
-    rm -rf "$dir"
-    mkdir -p "$dir"
+    if [ -f "$dir/build.ninja" ]; then
+        [ -n "$(find . -name meson.build -newer "$dir/build.ninja" -print -quit)" ] || return 0
+        set -- --reconfigure "$@"
+    else
+        rm -rf "$dir"
+        mkdir -p "$dir"
+    fi
     if ! meson setup "$dir" . "$@" >"$dir/setup.log" 2>&1; then
         broken "$dir: meson setup FAILED" "$dir/setup.log"
         return 1
