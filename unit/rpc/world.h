@@ -7,6 +7,8 @@
 
 #include "../unit.h"
 
+#include <pthread.h>
+
 #include "base/bytes.h"
 #include "rpc/client.h"
 #include "rpc/server.h"
