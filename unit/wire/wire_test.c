@@ -24,9 +24,16 @@ static void test_arena(void **state)
         for (size_t j = 0; j < sizes[i]; j++)
             assert_int_equal(blocks[i][j], i);
     }
-    assert_null(wire_arena_alloc(&a, 100000));
-    assert_int_equal(a.err, ERR_INVALID);
     assert_null(wire_arena_alloc(&a, SIZE_MAX));
+    /* What was given counts, be it small or large. */
+    wire_arena_begin(&a, 20000);
+    assert_non_null(wire_arena_alloc(&a, 10000));
+    assert_null(wire_arena_alloc(&a, 10000));
+    assert_int_equal(a.err, ERR_INVALID);
+    wire_arena_begin(&a, 1000);
+    assert_non_null(wire_arena_alloc(&a, 600));
+    assert_null(wire_arena_alloc(&a, 600));
+    assert_int_equal(a.err, ERR_INVALID);
     wire_arena_fini(&a);
     assert_int_equal(mem_outstanding(), 0);
     wire_arena_begin(&a, 100000);
