@@ -1,0 +1,28 @@
+/*
+ * io.h -- what a dkv_io is made of: the rpc client with its thread, and a thread for timers.
+ */
+#ifndef DKV_CLIENT_IO_H
+#define DKV_CLIENT_IO_H
+
+#include <stdint.h>
+
+#include "base/heap.h"
+#include "dkv/dkv.h"
+#include "rpc/client.h"
+
+/* Runs once, on the timers' thread. */
+struct io_timer {
+    struct heap_node node;
+    void (*run)(void *context);
+    void *context;
+};
+
+struct rpc_client *io_rpc(struct dkv_io *io);
+
+/* CLOCK_MONOTONIC */
+uint64_t io_now_ns(void);
+
+/* timer, which is not running, belongs to the caller until it has run. ERR_NO_MEMORY. */
+int io_timer_start(struct dkv_io *io, struct io_timer *timer, uint64_t at_ns) MUST_CHECK;
+
+#endif
