@@ -96,6 +96,24 @@ bool history_op_is_valid(const struct history_op *op)
     return history_call_is_valid(&op->call) && history_answer_is_valid(&op->call, &op->answer);
 }
 
+bool history_op_is_change(const struct history_op *op)
+{
+    if (op->answer.outcome != HISTORY_OK)
+        return false;
+    switch (op->call.kind) {
+    case HISTORY_PUT:
+    case HISTORY_APPEND:
+        return true;
+    case HISTORY_DELETE:
+        return op->answer.has_found && op->answer.found;
+    case HISTORY_CAS:
+        return op->answer.applied;
+    case HISTORY_GET:
+        break;
+    }
+    return false;
+}
+
 int history_begin(struct history *h, const struct history_call *call, size_t *out_index)
 {
     const struct history_op op = {

@@ -112,4 +112,7 @@ int history_add(struct history *h, const struct history_op *op) MUST_CHECK;
 /* Does op keep the rules given above? All that is recorded does. */
 bool history_op_is_valid(const struct history_op *op);
 
+/* Was it answered OK, and did it certainly change something? (So its revision is its own.) */
+bool history_op_is_change(const struct history_op *op);
+
 #endif

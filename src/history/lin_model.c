@@ -214,7 +214,7 @@ void lin_model_op(const struct lin_model *m, const struct history *h, uint32_t n
         .applied = known && answer->applied,
         .call_ns = call->call_ns,
         .return_ns = known ? answer->return_ns : HISTORY_NEVER,
-        .revision = known ? answer->revision : 0,
+        .revision = known && history_op_is_change(&h->ops[number]) ? answer->revision : 0,
         .history_index = number,
         .value = LIN_UNSEEN,
         .expect = LIN_ABSENT,

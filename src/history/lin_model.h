@@ -47,7 +47,7 @@ struct lin_op {
     uint64_t output;    /* State after an APPEND, or before any other, with has_output. */
     uint64_t call_ns;
     uint64_t return_ns; /* Of one that is not known: HISTORY_NEVER. */
-    uint64_t revision;  /* 0: not told. */
+    uint64_t revision;  /* Of one that changed something; 0: not told. */
     uint32_t history_index;
     uint32_t needs; /* Index of the one value it must find: seen, `count` for LIN_ABSENT,
                        or LIN_NOWHERE. */

@@ -52,14 +52,16 @@ struct search {
      */
     uint32_t *next;
     uint32_t *prev;
-    uint32_t *rank;  /* Of each known operation: the order in which to try. */
-    uint32_t *alike; /* Of each open one: the last before it that does the same, or NOWHERE. */
+    uint32_t *rank;    /* Of each known operation: the order in which to try. */
+    uint32_t *by_rank; /* The reverse. */
+    uint32_t *alike;   /* Of each open one: the last before it that does the same, or NOWHERE. */
 
     uint64_t *known; /* Bits: placed. */
     uint64_t *open;
     uint32_t known_first; /* The lowest known operation that is not placed. */
     uint32_t known_end;   /* All from here on are not placed. */
     uint32_t open_end;
+    uint32_t rank_first; /* All of lower rank are placed. */
 
     uint32_t *needed; /* Of each seen value, and LIN_ABSENT: known ones left that must find it. */
     uint32_t *makers; /* The same: operations left that can make it. */
@@ -152,6 +154,8 @@ static int search_order_known(struct search *s)
     }
     for (uint32_t i = 0; err == 0 && i < count; i++)
         s->rank[numbers[i]] = i;
+    for (uint32_t i = 0; err == 0 && i < count; i++)
+        s->by_rank[i] = numbers[i];
     mem_free(numbers);
     return err;
 }
@@ -213,6 +217,7 @@ static void search_fini(struct search *s)
     mem_free(s->next);
     mem_free(s->prev);
     mem_free(s->rank);
+    mem_free(s->by_rank);
     mem_free(s->alike);
     mem_free(s->known);
     mem_free(s->open);
@@ -234,6 +239,7 @@ static int search_init(struct search *s, const struct lin_problem *p,
     s->next = mem_alloc((2 * known + 1) * sizeof(*s->next));
     s->prev = mem_alloc((2 * known + 1) * sizeof(*s->prev));
     s->rank = mem_alloc((known + 1) * sizeof(*s->rank));
+    s->by_rank = mem_alloc((known + 1) * sizeof(*s->by_rank));
     s->alike = mem_alloc((open + 1) * sizeof(*s->alike));
     s->known = mem_alloc_zero((known / 64 + 1) * sizeof(*s->known));
     s->open = mem_alloc_zero((open / 64 + 1) * sizeof(*s->open));
@@ -241,9 +247,9 @@ static int search_init(struct search *s, const struct lin_problem *p,
     s->makers = mem_alloc_zero(values * sizeof(*s->makers));
     s->loose = mem_alloc_zero(values * sizeof(*s->loose));
     s->frames = mem_alloc((known + open + 1) * sizeof(*s->frames));
-    if (s->next == NULL || s->prev == NULL || s->rank == NULL || s->alike == NULL ||
-        s->known == NULL || s->open == NULL || s->needed == NULL || s->makers == NULL ||
-        s->loose == NULL || s->frames == NULL)
+    if (s->next == NULL || s->prev == NULL || s->rank == NULL || s->by_rank == NULL ||
+        s->alike == NULL || s->known == NULL || s->open == NULL || s->needed == NULL ||
+        s->makers == NULL || s->loose == NULL || s->frames == NULL)
         return ERR_NO_MEMORY;
     TRY(search_order_known(s));
     TRY(search_order_open(s));
@@ -292,6 +298,8 @@ static void search_place(struct search *s, const struct search_pick *pick,
     s->known_end = s->known_end > pick->op ? s->known_end : pick->op + 1;
     while (s->known_first < s->known_end && search_bit(s->known, s->known_first))
         s->known_first++;
+    while (s->rank_first < s->p->known_count && search_bit(s->known, s->by_rank[s->rank_first]))
+        s->rank_first++;
     s->known_placed++;
     search_lift(s, 2 * pick->op);
     search_lift(s, 2 * pick->op + 1);
@@ -316,6 +324,7 @@ static struct search_cursor search_take_back(struct search *s)
     }
     search_flip(s->known, f->op);
     s->known_first = s->known_first < f->op ? s->known_first : f->op;
+    s->rank_first = s->rank_first < s->rank[f->op] ? s->rank_first : s->rank[f->op];
     s->known_placed--;
     search_unlift(s, 2 * f->op + 1);
     search_unlift(s, 2 * f->op);
@@ -372,6 +381,16 @@ static uint32_t search_lowest(const struct search *s, uint32_t at)
     return lowest;
 }
 
+/* Is there an operation left with a lower revision than known operation i? */
+static bool search_is_denied(const struct search *s, uint32_t i)
+{
+    uint64_t revision = s->p->known[i].revision;
+    /* Lower ranks have lower revisions, and this one is not placed yet. */
+    assert(s->rank_first <= s->rank[i]);
+    return s->p->believe_revisions && revision != 0 &&
+           s->p->known[s->by_rank[s->rank_first]].revision < revision;
+}
+
 static bool search_pick_known(struct search *s, struct search_cursor *cursor,
                               struct search_pick *out_pick)
 {
@@ -381,7 +400,7 @@ static bool search_pick_known(struct search *s, struct search_cursor *cursor,
             return false;
         cursor->at = s->rank[i] + 1;
         uint64_t state = 0;
-        if (!search_fits(s, &s->p->known[i], &state))
+        if (search_is_denied(s, i) || !search_fits(s, &s->p->known[i], &state))
             continue;
         *out_pick = (struct search_pick){.op = i, .state = state};
         return true;

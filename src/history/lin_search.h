@@ -12,13 +12,15 @@
  *    of their calls, and never two in a row where the second alone would do.
  *  - A value that is still to be found by someone is not replaced while nobody is left to make
  *    it again.
- *  - Revisions, where told, say which order to try first. They are not believed.
+ *  - Revisions, where told, say which order to try first; and, if they are to be believed, the
+ *    only one. Then little is left to search.
  *
  * Needs an amount of memory linear in the operations, and what it remembers: at most memory_max.
  */
 #ifndef DKV_HISTORY_LIN_SEARCH_H
 #define DKV_HISTORY_LIN_SEARCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -32,6 +34,7 @@ struct lin_problem {
     uint32_t known_count;
     const struct lin_op *open; /* May happen after their calls. No GET among them. */
     uint32_t open_count;
+    bool believe_revisions; /* Those that tell a revision stand in the order of revisions. */
 };
 
 /*

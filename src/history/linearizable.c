@@ -69,17 +69,16 @@ static int lin_key_init(struct lin_key *k, const struct history *h, const uint32
 }
 
 /*
- * Search with the first `known` answers only: what happened up to the last of them, when whoever
- * had no answer yet may have taken effect or not.
+ * The first `known` answers only: what happened up to the last of them, when whoever had no answer
+ * yet may have taken effect or not. Tells whether there are revisions among them.
  */
-static int lin_key_search(struct lin_key *k, uint32_t known,
-                          const struct linearizable_budget *budget, uint64_t *steps,
-                          enum linearizable_verdict *out_verdict, size_t *out_writer)
+static bool lin_key_pose(struct lin_key *k, uint32_t known, struct lin_problem *out_problem)
 {
     const struct history_op *ops = k->h->ops;
     struct lin_problem p = {.model = &k->model, .known = k->known, .open = k->open};
     uint32_t last = known == 0 ? LIN_NOWHERE : k->answered[known - 1];
     bool whole = known == k->answered_count;
+    bool has_revisions = false;
     uint64_t until_ns = last == LIN_NOWHERE ? 0 : ops[last].answer.return_ns;
     for (uint32_t i = 0; i < k->count; i++) {
         uint32_t number = k->numbers[i];
@@ -88,37 +87,66 @@ static int lin_key_search(struct lin_key *k, uint32_t known,
             continue;
         bool is_known = op->answer.outcome == HISTORY_OK && last != LIN_NOWHERE &&
                         lin_cmp_return(ops, number, last) <= 0;
-        if (is_known)
-            lin_model_op(&k->model, k->h, number, true, &k->known[p.known_count++]);
-        else if (op->call.kind != HISTORY_GET)
+        if (is_known) {
+            lin_model_op(&k->model, k->h, number, true, &k->known[p.known_count]);
+            has_revisions = has_revisions || k->known[p.known_count].revision != 0;
+            p.known_count++;
+        } else if (op->call.kind != HISTORY_GET) {
             lin_model_op(&k->model, k->h, number, false, &k->open[p.open_count++]);
+        }
     }
     assert(p.known_count == known);
-    return lin_search(&p, budget, steps, out_verdict, out_writer);
+    *out_problem = p;
+    return has_revisions;
+}
+
+/*
+ * The verdict on the first `known` answers; out_writer as lin_search has it. Unless `in_full`,
+ * what is against the revisions is not asked whether it is not linearizable at all.
+ */
+static int lin_key_search(struct lin_key *k, uint32_t known, bool in_full,
+                          const struct linearizable_budget *budget, uint64_t *steps,
+                          enum linearizable_verdict *out_verdict, size_t *out_writer)
+{
+    struct lin_problem p;
+    if (!lin_key_pose(k, known, &p))
+        return lin_search(&p, budget, steps, out_verdict, out_writer);
+    enum linearizable_verdict verdict = LINEARIZABLE_UNDECIDED;
+    p.believe_revisions = true;
+    TRY(lin_search(&p, budget, steps, &verdict, out_writer));
+    bool against = verdict == LINEARIZABLE_NO;
+    if (against && in_full) {
+        p.believe_revisions = false;
+        TRY(lin_search(&p, budget, steps, &verdict, out_writer));
+    }
+    bool sure = verdict == LINEARIZABLE_NO && in_full;
+    *out_verdict = against && !sure ? LINEARIZABLE_AGAINST_REVISIONS : verdict;
+    return 0;
 }
 
 /*
  * Which answer is the first that cannot be explained? Part of an explanation explains a part, so
  * halving finds it. Where the budget leaves it open, the later half is taken: what is told is
- * always a NO.
+ * always as grave as r->verdict.
  */
 static int lin_key_explain(struct lin_key *k, const struct linearizable_budget *budget,
                            struct linearizable_report *r)
 {
     uint32_t good = 0; /* So many answers can be explained, or are not known not to be. */
     uint32_t bad = k->answered_count;
+    bool in_full = r->verdict == LINEARIZABLE_NO;
     size_t writer = LINEARIZABLE_NOBODY;
     while (bad - good > 1) {
         uint32_t middle = good + (bad - good) / 2;
         enum linearizable_verdict verdict = LINEARIZABLE_UNDECIDED;
         size_t last = LINEARIZABLE_NOBODY;
-        TRY(lin_key_search(k, middle, budget, &r->steps, &verdict, &last));
-        if (verdict == LINEARIZABLE_NO) {
+        TRY(lin_key_search(k, middle, in_full, budget, &r->steps, &verdict, &last));
+        if (verdict != LINEARIZABLE_YES && verdict <= r->verdict) {
             bad = middle;
-            continue;
+        } else {
+            good = middle;
+            writer = last;
         }
-        good = middle;
-        writer = last;
     }
     r->op = k->answered[bad - 1];
     r->explained = good;
@@ -126,19 +154,24 @@ static int lin_key_explain(struct lin_key *k, const struct linearizable_budget *
     return 0;
 }
 
-/* Check one key, and put what is new about it into r. */
+/* Is a graver than b? The enum has them in this order, but for YES. */
+static bool lin_is_graver(enum linearizable_verdict a, enum linearizable_verdict b)
+{
+    return a != LINEARIZABLE_YES && (b == LINEARIZABLE_YES || a < b);
+}
+
+/* Check one key, and put what is graver than all before into r. */
 static int lin_key_check(struct lin_key *k, const struct linearizable_budget *budget,
                          struct linearizable_report *r)
 {
     enum linearizable_verdict verdict = LINEARIZABLE_UNDECIDED;
     size_t last = LINEARIZABLE_NOBODY;
-    TRY(lin_key_search(k, k->answered_count, budget, &r->steps, &verdict, &last));
-    if (verdict == LINEARIZABLE_YES ||
-        (verdict == LINEARIZABLE_UNDECIDED && r->verdict != LINEARIZABLE_YES))
+    TRY(lin_key_search(k, k->answered_count, true, budget, &r->steps, &verdict, &last));
+    if (!lin_is_graver(verdict, r->verdict))
         return 0;
     r->verdict = verdict;
     r->key = k->h->ops[k->numbers[0]].call.key;
-    return verdict == LINEARIZABLE_NO ? lin_key_explain(k, budget, r) : 0;
+    return verdict == LINEARIZABLE_UNDECIDED ? 0 : lin_key_explain(k, budget, r);
 }
 
 static int lin_check_keys(const struct history *h, const uint32_t *numbers,

@@ -15,6 +15,7 @@ struct naive {
     const struct history *h;
     size_t order[NAIVE_OPS_MAX]; /* Indices, as placed so far. */
     size_t count;
+    bool believe_revisions;
 };
 
 /* What one key holds. */
@@ -108,13 +109,24 @@ static bool naive_is_placed(const struct naive *n, size_t index)
     return false;
 }
 
-/* Does an operation that is not placed, and must be, come before `index` in time? */
+/* Did a, by the revisions of both, happen before b? */
+static bool naive_is_revised_before(const struct history_op *a, const struct history_op *b)
+{
+    return history_op_is_change(a) && history_op_is_change(b) &&
+           bytes_equal(a->call.key, b->call.key) && a->answer.revision != 0 &&
+           a->answer.revision < b->answer.revision;
+}
+
+/* Does an operation that is not placed, and must be, come before `index`? */
 static bool naive_is_too_early(const struct naive *n, size_t index)
 {
     for (size_t i = 0; i < n->h->count; i++) {
         const struct history_op *op = &n->h->ops[i];
-        if (op->answer.outcome == HISTORY_OK && !naive_is_placed(n, i) &&
-            op->answer.return_ns < n->h->ops[index].call.call_ns)
+        if (op->answer.outcome != HISTORY_OK || naive_is_placed(n, i))
+            continue;
+        if (op->answer.return_ns < n->h->ops[index].call.call_ns)
+            return true;
+        if (n->believe_revisions && naive_is_revised_before(op, &n->h->ops[index]))
             return true;
     }
     return false;
@@ -142,9 +154,17 @@ static int naive_try(struct naive *n, bool *out_linearizable)
     return 0;
 }
 
-int linearizable_naive(const struct history *h, bool *out_linearizable)
+int linearizable_naive(const struct history *h, enum linearizable_verdict *out_verdict)
 {
     assert(h->count <= NAIVE_OPS_MAX);
-    struct naive n = {.h = h};
-    return naive_try(&n, out_linearizable);
+    struct naive n = {.h = h, .believe_revisions = true};
+    bool with_revisions = false;
+    bool linearizable = false;
+    TRY(naive_try(&n, &with_revisions));
+    n.believe_revisions = false;
+    TRY(naive_try(&n, &linearizable));
+    *out_verdict = with_revisions ? LINEARIZABLE_YES
+                   : linearizable ? LINEARIZABLE_AGAINST_REVISIONS
+                                  : LINEARIZABLE_NO;
+    return 0;
 }

@@ -6,26 +6,6 @@
 #include "base/mem.h"
 #include "history/history_sort.h"
 
-/* Did op certainly change something, and was it told its place? */
-static bool revisions_counts(const struct history_op *op)
-{
-    const struct history_answer *a = &op->answer;
-    if (a->outcome != HISTORY_OK || a->revision == 0)
-        return false;
-    switch (op->call.kind) {
-    case HISTORY_PUT:
-    case HISTORY_APPEND:
-        return true;
-    case HISTORY_DELETE:
-        return a->has_found && a->found;
-    case HISTORY_CAS:
-        return a->applied;
-    case HISTORY_GET:
-        break;
-    }
-    return false;
-}
-
 static int revisions_cmp(const void *context, uint32_t a, uint32_t b)
 {
     const struct history_op *ops = context;
@@ -102,7 +82,7 @@ int revisions_check(const struct history *h, struct revisions_report *out_report
         return ERR_NO_MEMORY;
     size_t count = 0;
     for (size_t i = 0; i < h->count; i++) {
-        if (revisions_counts(&h->ops[i]))
+        if (history_op_is_change(&h->ops[i]) && h->ops[i].answer.revision != 0)
             numbers[count++] = (uint32_t)i;
     }
     int err = history_sort(numbers, count, revisions_cmp, h->ops);

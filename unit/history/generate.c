@@ -109,7 +109,9 @@ static void world_apply(struct world *w, const struct history_call *c, struct ac
         a->revision = w->revision;
     if (w->g->revisions)
         a->slot = w->slot;
-    bool told = c->kind == HISTORY_GET || prng_chance(w->prng, w->g->told_per_million);
+    /* Who tells revisions tells with a delete whether there was anything. */
+    bool always = c->kind == HISTORY_GET || (c->kind == HISTORY_DELETE && w->g->revisions);
+    bool told = prng_chance(w->prng, w->g->told_per_million) || always;
     a->has_found = told;
     a->found = told && a->found;
     a->has_output = told && a->has_output;

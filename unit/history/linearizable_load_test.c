@@ -110,6 +110,25 @@ static void test_all_clients_on_one_key(void **state)
     assert_quick(&g, 3, 5000000);
 }
 
+/* Nothing bounds the search here but the revisions. */
+static void test_many_more_clients_on_one_key(void **state)
+{
+    (void)state;
+    const struct generate g = {
+        .clients = 64,
+        .keys = 1,
+        .ops = 20000,
+        .unknown_per_million = 2000,
+        .get_per_million = 500000,
+        .append_per_million = 200000,
+        .revisions = true,
+    };
+    struct history h;
+    generate(&h, &g, 3);
+    assert_int_equal(check(&h, 20000000).verdict, LINEARIZABLE_YES);
+    history_fini(&h);
+}
+
 static void test_one_key_that_only_grows(void **state)
 {
     (void)state;
@@ -175,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_a_load_test),
         cmocka_unit_test(test_a_load_test_that_tells_no_revisions),
         cmocka_unit_test(test_all_clients_on_one_key),
+        cmocka_unit_test(test_many_more_clients_on_one_key),
         cmocka_unit_test(test_one_key_that_only_grows),
         cmocka_unit_test(test_many_unknown),
         cmocka_unit_test(test_budget),
