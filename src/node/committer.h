@@ -1,0 +1,62 @@
+/*
+ * committer.h -- the thread that writes what must not be forgotten.
+ *
+ * Everything that queued up while the last sync was under way goes into one transaction: the
+ * busier, the larger the group. A commit that failed ends the process at once, with one line:
+ * nobody knows what is on the disk then, and an fsync that is retried lies.
+ */
+#ifndef DKV_NODE_COMMITTER_H
+#define DKV_NODE_COMMITTER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/histogram.h"
+#include "node/worker.h"
+#include "paxos/durable.h"
+#include "store/acceptor_store.h"
+
+/* What one turn of the loop wrote. */
+struct commit {
+    struct mail mail;
+    struct durable *writes; /* Owned, with their references. */
+    size_t writes_count;
+    uint64_t sequence; /* Number of the last of them. */
+};
+
+struct committer {
+    struct worker worker;
+    struct acceptor_store *store;
+    struct histogram *latency; /* Of one commit. Any thread reads it. */
+    struct mailbox *answers;   /* Where commits go when they are durable, */
+    void (*on_durable)(struct mail *mail, void *owner); /* with this to be run. */
+    /* The thread's own, while it gathers. */
+    struct commit **gathered;
+    size_t gathered_count;
+    size_t gathered_capacity;
+    struct durable *records;
+    size_t records_count;
+    size_t records_capacity;
+};
+
+/*
+ * The caller has set store, latency, answers and on_durable, and all else is zero. ERR_IO: no
+ * thread.
+ */
+int committer_init(struct committer *c) MUST_CHECK;
+
+/* Writes what was submitted, then ends the thread. All zero is fine. */
+void committer_fini(struct committer *c);
+
+/*
+ * Write it. Comes back in a mail once it and all before it are durable; of several that became
+ * durable at once only the last one does. Its queue holds what the replica holds, whose bounds are
+ * its bounds. The loop's thread.
+ */
+void committer_submit(struct committer *c, struct commit *commit);
+
+/* Drop its references and free it. NULL is fine. */
+void commit_free(struct commit *commit);
+
+#endif
