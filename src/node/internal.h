@@ -1,0 +1,165 @@
+/*
+ * internal.h -- what the files of node/ share: the node itself. Nobody else includes it.
+ *
+ * All of it is the loop's, unless it says otherwise.
+ */
+#ifndef DKV_NODE_INTERNAL_H
+#define DKV_NODE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "node/checkpointer.h"
+#include "node/committer.h"
+#include "node/later.h"
+#include "node/metrics.h"
+#include "node/node.h"
+#include "node/worker.h"
+#include "rpc/client.h"
+
+enum node_phase {
+    NODE_LOADING = 0,
+    NODE_SERVING,
+    NODE_STOPPING,
+    NODE_STOPPED, /* The loop has ended. */
+};
+
+enum peer_state {
+    PEER_IDLE = 0, /* Waits for dial_at_ns. */
+    PEER_DIALLING,
+    PEER_UP,
+};
+
+/* Whether a write is under way on a peer's stream, and who is to know when it has left. */
+enum writing {
+    WRITING_NOTHING = 0,
+    WRITING,
+    WRITING_AWAITED, /* The loop has more: push written_mail. */
+};
+
+/* The stream that this node dials, to one member. */
+struct peer {
+    struct node *node;
+    uint32_t index;
+    struct rpc_channel *channel;
+    struct rpc_stream *stream; /* NULL when idle. */
+    enum peer_state state;
+    uint64_t dial_at_ns;
+    uint64_t backoff_ns;
+    bool complained;          /* It was logged that it cannot be reached. */
+    struct wire_list pending; /* What goes into the next envelope. */
+    /* The last Hello for it: a stream begins with one, and FetchChosen needs one. */
+    struct hello hello;
+    bool hello_known;
+    bool hello_sent;        /* On this stream. */
+    uint64_t heard_ns;      /* When its last envelope came; 0: never. */
+    enum refusal we_refuse; /* Our last word about its Hello. */
+    char refused_text[256]; /* For a status, while it is encoded. */
+    uint64_t sent;
+    uint64_t dropped; /* Messages that its full queue cost. */
+    /* Shared with the client's poller. */
+    _Atomic int writing; /* enum writing */
+    struct mail up_mail;
+    struct mail written_mail;
+    struct mail down_mail;
+    enum rpc_status close_status; /* Set before down_mail is pushed, as close_text. */
+    char close_text[RPC_TEXT_SIZE_MAX + 1];
+};
+
+struct node {
+    struct config config;
+    uint32_t self;    /* Index of this node. */
+    atomic_int phase; /* enum node_phase; any thread reads it. */
+    struct mailbox mailbox;
+    int signal_fd;
+    struct acceptor_store *acceptor;
+    struct state_store *state;
+    struct replica *replica;
+    struct effects effects;
+    struct committer committer;
+    struct checkpointer checkpointer;
+    struct worker reader; /* Reads the log on disk for whoever asks. Its owner is the node. */
+    struct rpc_client *client;
+    struct peer peers[MEMBERS_MAX]; /* By index; the own one is unused. */
+    struct list links;              /* Of struct link: incoming streams. */
+    atomic_uint links_count;        /* Any thread. */
+    atomic_ullong links_made;       /* Any thread. */
+    struct list ops;                /* Of struct node_op: given to the replica, not answered. */
+    struct later later;             /* What fault rules delay. */
+    struct faults faults;
+    struct metrics metrics;
+    uint64_t now_ns; /* Of this turn. */
+    uint64_t started_ns;
+    uint64_t stop_by_ns;  /* Stopping: when to wait no longer. */
+    uint64_t die_at_ns;   /* UINT64_MAX: not to die. */
+    uint64_t complain_ns; /* When it was last said who is awaited. */
+    /* Operations pushed and not yet given to the replica. Any thread. */
+    atomic_ullong queued_ops;
+    atomic_ullong queued_bytes;
+    atomic_ullong applied; /* As of the last turn. Any thread. */
+    struct mail stop_mail;
+    atomic_bool stop_pushed; /* Any thread. */
+};
+
+/* ---- node.c -------------------------------------------------------------------------------- */
+
+/* Give the replica an event; its time is this turn's. Ends the process when that fails. */
+void node_step(struct node *n, struct event event);
+
+/* ---- peers.c ------------------------------------------------------------------------------- */
+
+/* ERR_NO_MEMORY, ERR_IO: no thread. */
+int peers_open(struct node *n) MUST_CHECK;
+
+/* No callback of a peer's stream or call comes after this. */
+void peers_close(struct node *n);
+
+/* Free what is left of them: after the last mail was run. */
+void peers_fini(struct node *n);
+
+/* Dial who is due. */
+void peers_dial(struct node *n);
+
+/* Carry out a send of the replica's, fault rules included. m keeps its references. */
+void peers_send(struct node *n, uint32_t index, const struct message *m);
+
+/* Hand what is pending to the transport, where no write is under way. */
+void peers_flush(struct node *n);
+
+/* When the next one is to be dialled; UINT64_MAX: none. */
+uint64_t peers_next_ns(const struct node *n);
+
+/* ---- links.c ------------------------------------------------------------------------------- */
+
+/* End an incoming stream, and say why to the other side. Harmless when it is gone. */
+void links_refuse(struct node *n, uint64_t number, const char *text);
+
+/* A peer's message has passed the network: throw the coins of `in`, then to the replica. */
+void links_receive(struct node *n, uint32_t index, uint64_t number, const struct message *m);
+
+/* ---- fetching.c ---------------------------------------------------------------------------- */
+
+/* Ask a peer for what was chosen in [m->slot, m->to]. What comes goes to the replica. */
+void fetching_ask(struct node *n, uint32_t index, const struct message *m);
+
+/* ---- delayed.c ----------------------------------------------------------------------------- */
+
+/* Deliver a message later, to the replica (in) or to the peer (out). m keeps its references. */
+void delayed_message(struct node *n, enum fault_direction direction, uint32_t index, uint64_t link,
+                     const struct message *m, uint64_t delay_ns);
+
+/* Without fault rules, from here on. */
+void peers_send_now(struct node *n, uint32_t index, const struct message *m);
+void links_receive_now(struct node *n, uint32_t index, uint64_t link, const struct message *m);
+
+/* ---- notices.c ----------------------------------------------------------------------------- */
+
+/* What a refusal means and what to do about it, for a person. Static. */
+const char *refusal_text(enum refusal refusal);
+
+/* Tell the log, and close what is refused. */
+void notices_carry_out(struct node *n, const struct notice *notice);
+
+/* Now and then, while this node may not vote: say who is awaited. */
+void notices_remind(struct node *n);
+
+#endif

@@ -1,0 +1,277 @@
+/*
+ * peers.c -- the streams that this node dials, one to each peer, and sends on.
+ *
+ * Per peer one write is under way, and one envelope pending that later turns of the loop merge
+ * into; what does not fit is dropped and counted. Whether a stream is broken is the word of the one
+ * who dialled it: the transport pings a silent peer, and gives up after a second.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "node/die.h"
+#include "node/internal.h"
+#include "node/monotime.h"
+
+#define BACKOFF_MIN_NS (100 * MONOTIME_MS)
+#define BACKOFF_MAX_NS MONOTIME_S
+#define BACKOFF_REFUSED_NS (5 * MONOTIME_S)
+
+/* Together a second, after which a silent peer's stream is broken. */
+#define PING_AFTER_MS 500
+#define PING_TIMEOUT_MS 500
+
+/* ---- On the client's poller ---------------------------------------------------------------- */
+
+static void peer_on_open(void *context, struct rpc_stream *stream)
+{
+    struct peer *p = context;
+    (void)stream;
+    mailbox_push(&p->node->mailbox, &p->up_mail);
+}
+
+static void peer_on_written(void *context, struct rpc_stream *stream)
+{
+    struct peer *p = context;
+    (void)stream;
+    if (atomic_exchange(&p->writing, WRITING_NOTHING) == WRITING_AWAITED)
+        mailbox_push(&p->node->mailbox, &p->written_mail);
+}
+
+static void peer_on_close(void *context, struct rpc_stream *stream, enum rpc_status status,
+                          const char *text)
+{
+    struct peer *p = context;
+    (void)stream;
+    p->close_status = status;
+    snprintf(p->close_text, sizeof(p->close_text), "%s", text);
+    mailbox_push(&p->node->mailbox, &p->down_mail);
+}
+
+static const struct rpc_stream_events peer_events = {
+    .on_open = peer_on_open,
+    .on_written = peer_on_written,
+    .on_close = peer_on_close,
+};
+
+/* ---- Up and down --------------------------------------------------------------------------- */
+
+static struct log_field peer_id(const struct peer *p)
+{
+    return log_u64("peer", p->node->config.members.ids[p->index]);
+}
+
+static struct log_field peer_address(const struct peer *p)
+{
+    return log_text("addr", p->node->config.addresses[p->index]);
+}
+
+static void peer_on_up(struct mail *mail, void *owner)
+{
+    struct node *n = owner;
+    struct peer *p = LIST_ENTRY(mail, struct peer, up_mail);
+    if (atomic_load(&n->phase) == NODE_STOPPED)
+        return;
+    assert(p->state == PEER_DIALLING);
+    p->state = PEER_UP;
+    p->hello_sent = false;
+    p->complained = false;
+    wire_list_clear(&p->pending);
+    atomic_store(&p->writing, WRITING_NOTHING);
+    log_line(LOG_INFO, LOG_FIELDS(peer_id(p), peer_address(p)), "connected to peer");
+    node_step(n, (struct event){.kind = EVENT_PEER_UP, .peer = p->index});
+}
+
+static void peer_on_space(struct mail *mail, void *owner)
+{
+    (void)mail; /* The turn that this began flushes every peer. */
+    (void)owner;
+}
+
+/* Say once that it cannot be reached, and each time that it refuses us. */
+static void peer_complain(struct peer *p, bool was_up)
+{
+    bool refused = p->close_status == RPC_FAILED_PRECONDITION ||
+                   p->close_status == RPC_INVALID_ARGUMENT || p->close_status == RPC_UNIMPLEMENTED;
+    if (refused)
+        p->backoff_ns = BACKOFF_REFUSED_NS;
+    enum log_level level = was_up || refused || !p->complained ? LOG_WARN : LOG_DEBUG;
+    p->complained = true;
+    log_line(level,
+             LOG_FIELDS(peer_id(p), peer_address(p),
+                        log_text("status", rpc_status_name(p->close_status)),
+                        log_text("reason", p->close_text)),
+             refused  ? "refused by peer"
+             : was_up ? "lost the stream to peer, dialling again"
+                      : "cannot reach peer yet, dialling again");
+}
+
+static void peer_on_down(struct mail *mail, void *owner)
+{
+    struct node *n = owner;
+    struct peer *p = LIST_ENTRY(mail, struct peer, down_mail);
+    bool was_up = p->state == PEER_UP;
+    rpc_stream_release(p->stream);
+    p->stream = NULL;
+    p->state = PEER_IDLE;
+    if (atomic_load(&n->phase) == NODE_STOPPED)
+        return;
+    p->dropped += p->pending.count;
+    wire_list_clear(&p->pending);
+    p->backoff_ns = was_up ? BACKOFF_MIN_NS : 2 * p->backoff_ns;
+    if (p->backoff_ns > BACKOFF_MAX_NS)
+        p->backoff_ns = BACKOFF_MAX_NS;
+    peer_complain(p, was_up);
+    p->dial_at_ns = n->now_ns + p->backoff_ns;
+    if (was_up)
+        node_step(n, (struct event){.kind = EVENT_PEER_DOWN, .peer = p->index});
+}
+
+static void peer_dial(struct peer *p)
+{
+    struct node *n = p->node;
+    assert(p->state == PEER_IDLE && p->stream == NULL);
+    p->state = PEER_DIALLING;
+    int err = rpc_channel_stream(p->channel, WIRE_PAXOS_STREAM, &peer_events, p, &p->stream);
+    if (err == 0)
+        return;
+    assert(err == ERR_NO_MEMORY); /* Channels close after the loop has ended. */
+    p->stream = NULL;
+    p->state = PEER_IDLE;
+    p->dial_at_ns = n->now_ns + BACKOFF_MAX_NS;
+}
+
+void peers_dial(struct node *n)
+{
+    for (uint32_t i = 0; i < n->config.members.count; i++) {
+        struct peer *p = &n->peers[i];
+        if (i != n->self && p->state == PEER_IDLE && p->dial_at_ns <= n->now_ns)
+            peer_dial(p);
+    }
+}
+
+uint64_t peers_next_ns(const struct node *n)
+{
+    uint64_t next_ns = UINT64_MAX;
+    for (uint32_t i = 0; i < n->config.members.count; i++) {
+        const struct peer *p = &n->peers[i];
+        if (i != n->self && p->state == PEER_IDLE && p->dial_at_ns < next_ns)
+            next_ns = p->dial_at_ns;
+    }
+    return next_ns;
+}
+
+/* ---- Sending ------------------------------------------------------------------------------- */
+
+static void peer_add(struct peer *p, const struct message *m)
+{
+    int err = wire_envelope_add(&p->pending, m);
+    if (err == ERR_NO_MEMORY)
+        die_no_memory("a message");
+    if (err == ERR_FULL)
+        p->dropped++;
+    else
+        p->sent++;
+}
+
+void peers_send_now(struct node *n, uint32_t index, const struct message *m)
+{
+    struct peer *p = &n->peers[index];
+    if (m->kind == MESSAGE_FETCH) {
+        fetching_ask(n, index, m);
+        return;
+    }
+    if (p->state != PEER_UP)
+        return;
+    /* A fault rule may have eaten the Hello; without one nobody knows who speaks. */
+    if (!p->hello_sent && m->kind != MESSAGE_HELLO) {
+        assert(p->hello_known);
+        peer_add(p, &(struct message){.kind = MESSAGE_HELLO, .hello = &p->hello});
+    }
+    p->hello_sent = true;
+    peer_add(p, m);
+}
+
+void peers_send(struct node *n, uint32_t index, const struct message *m)
+{
+    struct peer *p = &n->peers[index];
+    assert(index != n->self);
+    if (m->kind == MESSAGE_HELLO) {
+        p->hello = *m->hello;
+        p->hello_known = true;
+    }
+    struct fault_fate fate = faults_roll(&n->faults, index, FAULT_OUT);
+    for (uint32_t i = 0; i < fate.copies; i++) {
+        if (fate.delay_ns[i] > 0)
+            delayed_message(n, FAULT_OUT, index, 0, m, fate.delay_ns[i]);
+        else
+            peers_send_now(n, index, m);
+    }
+}
+
+/* May the loop write? If not, on_written will tell it when. */
+static bool peer_begin_write(struct peer *p)
+{
+    int idle = WRITING_NOTHING;
+    if (atomic_compare_exchange_strong(&p->writing, &idle, WRITING))
+        return true;
+    int busy = WRITING;
+    if (atomic_compare_exchange_strong(&p->writing, &busy, WRITING_AWAITED))
+        return false;
+    /* Awaited already; or it has left just now. */
+    idle = WRITING_NOTHING;
+    return atomic_compare_exchange_strong(&p->writing, &idle, WRITING);
+}
+
+void peers_flush(struct node *n)
+{
+    for (uint32_t i = 0; i < n->config.members.count; i++) {
+        struct peer *p = &n->peers[i];
+        if (p->state != PEER_UP || p->pending.count == 0 || !peer_begin_write(p))
+            continue;
+        int err = rpc_stream_write(p->stream, &p->pending.buf);
+        assert(err == 0 || err == ERR_CLOSED || err == ERR_NO_MEMORY);
+        if (err == ERR_NO_MEMORY)
+            die_no_memory("a message");
+        /* Closed: down_mail comes, or is here already. */
+        wire_list_clear(&p->pending);
+    }
+}
+
+/* ---- Life ---------------------------------------------------------------------------------- */
+
+int peers_open(struct node *n)
+{
+    const struct rpc_channel_options options = {
+        .keepalive_time_ms = PING_AFTER_MS,
+        .keepalive_timeout_ms = PING_TIMEOUT_MS,
+    };
+    TRY(rpc_client_open(&n->client));
+    for (uint32_t i = 0; i < n->config.members.count; i++) {
+        struct peer *p = &n->peers[i];
+        p->node = n;
+        p->index = i;
+        p->backoff_ns = BACKOFF_MIN_NS;
+        p->up_mail.run = peer_on_up;
+        p->written_mail.run = peer_on_space;
+        p->down_mail.run = peer_on_down;
+        if (i != n->self)
+            TRY(rpc_channel_open(n->client, n->config.addresses[i], &options, &p->channel));
+    }
+    return 0;
+}
+
+void peers_close(struct node *n)
+{
+    rpc_client_close(n->client);
+    n->client = NULL;
+}
+
+void peers_fini(struct node *n)
+{
+    for (uint32_t i = 0; i < n->config.members.count; i++) {
+        assert(n->peers[i].stream == NULL);
+        wire_list_fini(&n->peers[i].pending);
+    }
+}

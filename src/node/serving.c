@@ -1,0 +1,212 @@
+/*
+ * serving.c -- peers that ask what was chosen.
+ *
+ * What is above the durable applied slot is in memory, what is at or below it is on the disk: the
+ * loop decides which, and takes references of what it has; the reader reads, encodes and answers.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "node/internal.h"
+
+#define SLOTS_MAX 4096 /* Of one answer. */
+#define BYTES_MAX (WIRE_LIST_SIZE_MAX - WIRE_LIST_SIZE_MAX / 8)
+
+struct request {
+    struct mail mail;
+    struct later_item later;
+    struct node *node;
+    struct rpc_call *call;
+    struct wire_fetch fetch;
+    bool on_disk;
+    uint64_t next;         /* Where to ask again; 0: all was looked at. */
+    struct value **values; /* From memory: of slots first, first + 1, ...; NULL: not known. */
+    size_t values_count;
+};
+
+static void request_free(struct request *r)
+{
+    for (size_t i = 0; i < r->values_count; i++)
+        value_unref(r->values[i]);
+    mem_free(r->values);
+    mem_free(r);
+}
+
+static void request_fail(struct request *r, enum rpc_status status, const char *text)
+{
+    rpc_call_fail(r->call, status, text, NULL, 0);
+    request_free(r);
+}
+
+/* ---- On the reader ------------------------------------------------------------------------- */
+
+struct encoding {
+    struct wire_list list;
+    uint64_t next; /* The slot that did not fit; 0: none. */
+};
+
+static int encode_value(void *context, uint64_t slot, struct value *value)
+{
+    struct encoding *e = context;
+    int err = wire_chosen_add(&e->list, slot, value->kind, value->tag, value_bytes(value));
+    if (err == ERR_FULL)
+        e->next = slot;
+    return err;
+}
+
+static int encode_memory(struct request *r, struct encoding *e)
+{
+    int err = 0;
+    for (size_t i = 0; i < r->values_count && err == 0; i++)
+        if (r->values[i] != NULL)
+            err = encode_value(e, r->fetch.from + i, r->values[i]);
+    return err;
+}
+
+static int encode_disk(struct request *r, struct encoding *e, struct store_error *error)
+{
+    uint64_t to = r->fetch.to;
+    if (to - r->fetch.from >= SLOTS_MAX)
+        to = r->fetch.from + SLOTS_MAX - 1;
+    int err = acceptor_store_read_chosen(r->node->acceptor, r->fetch.from, to, BYTES_MAX,
+                                         encode_value, e, error);
+    return err;
+}
+
+static void request_encode(struct mail *mail, void *owner)
+{
+    (void)owner;
+    struct request *r = LIST_ENTRY(mail, struct request, mail);
+    struct encoding e = {0};
+    struct store_error error = {.text = "no memory"};
+    int err = r->on_disk ? encode_disk(r, &e, &error) : encode_memory(r, &e);
+    if (err == ERR_FULL)
+        err = 0;
+    if (err == 0)
+        err = wire_chosen_end(&e.list, e.next != 0 ? e.next : r->next);
+    if (err == 0) {
+        rpc_call_answer(r->call, &e.list.buf);
+        request_free(r);
+    } else {
+        request_fail(r, err == ERR_NO_MEMORY ? RPC_RESOURCE_EXHAUSTED : RPC_DATA_LOSS, error.text);
+    }
+    wire_list_fini(&e.list);
+}
+
+/* ---- On the loop --------------------------------------------------------------------------- */
+
+/* Take references of what is chosen from fetch.from on. ERR_NO_MEMORY. */
+static int request_take_memory(struct node *n, struct request *r)
+{
+    uint64_t slots = r->fetch.to - r->fetch.from + 1;
+    slots = slots < SLOTS_MAX ? slots : SLOTS_MAX;
+    r->values = mem_alloc_zero(slots * sizeof(struct value *));
+    if (r->values == NULL)
+        return ERR_NO_MEMORY;
+    size_t bytes = 0;
+    while (r->values_count < slots && bytes < BYTES_MAX) {
+        struct slot_view view;
+        replica_get_slot(n->replica, r->fetch.from + r->values_count, &view);
+        if (!view.in_memory)
+            break;
+        if (view.chosen != NULL) {
+            /* A reference is no change that the replica could see. */
+            r->values[r->values_count] = value_ref((struct value *)(uintptr_t)view.chosen);
+            bytes += view.chosen->size;
+        }
+        r->values_count++;
+    }
+    r->next =
+        r->values_count < slots || r->fetch.from + slots > r->fetch.to ? 0 : r->fetch.from + slots;
+    return 0;
+}
+
+static void request_serve(struct node *n, struct request *r)
+{
+    struct replica_status status;
+    replica_get_status(n->replica, &status);
+    r->on_disk = r->fetch.from <= status.durable_applied;
+    if (r->on_disk && r->fetch.to > status.durable_applied) {
+        r->fetch.to = status.durable_applied;
+        r->next = status.durable_applied + 1;
+    } else if (!r->on_disk && request_take_memory(n, r) != 0) {
+        request_fail(r, RPC_RESOURCE_EXHAUSTED, "no memory");
+        return;
+    }
+    r->mail.run = request_encode;
+    worker_push(&n->reader, &r->mail);
+}
+
+static void request_on_due(struct later_item *item, void *owner, bool lost)
+{
+    struct request *r = LIST_ENTRY(item, struct request, later);
+    if (lost)
+        request_fail(r, RPC_UNAVAILABLE, "this node is stopping");
+    else
+        request_serve(owner, r);
+}
+
+/* Why the asker is none of ours, or NONE. Its disk is a matter for the stream: reading is no vote.
+ */
+static enum refusal request_judge(const struct node *n, const struct hello *hello)
+{
+    const struct members *members = &n->config.members;
+    if (hello->protocol_version != PROTOCOL_VERSION)
+        return REFUSAL_VERSION;
+    if (strcmp(hello->cluster, n->config.cluster) != 0)
+        return REFUSAL_CLUSTER;
+    if (hello->mode != n->config.mode)
+        return REFUSAL_MODE;
+    if (hello->members.count != members->count ||
+        memcmp(hello->members.ids, members->ids, members->count * sizeof(members->ids[0])) != 0)
+        return REFUSAL_MEMBERS;
+    if (hello->id == n->config.id || members_index(members, hello->id) == MEMBER_NONE)
+        return REFUSAL_ID;
+    return REFUSAL_NONE;
+}
+
+static void request_on_mail(struct mail *mail, void *owner)
+{
+    struct node *n = owner;
+    struct request *r = LIST_ENTRY(mail, struct request, mail);
+    if (atomic_load(&n->phase) == NODE_STOPPED) {
+        request_fail(r, RPC_UNAVAILABLE, "this node is stopping");
+        return;
+    }
+    enum refusal refusal = request_judge(n, &r->fetch.hello);
+    if (refusal != REFUSAL_NONE) {
+        request_fail(r, RPC_FAILED_PRECONDITION, refusal_text(refusal));
+        return;
+    }
+    uint32_t index = members_index(&n->config.members, r->fetch.hello.id);
+    struct fault_fate in = faults_roll(&n->faults, index, FAULT_IN);
+    struct fault_fate out = {0};
+    if (in.copies > 0)
+        out = faults_roll(&n->faults, index, FAULT_OUT);
+    uint64_t delay_ns = in.delay_ns[0] + out.delay_ns[0];
+    r->later.run = request_on_due;
+    r->later.size = sizeof(*r);
+    if (in.copies == 0 || out.copies == 0)
+        request_fail(r, RPC_UNAVAILABLE, "lost by a fault rule");
+    else if (delay_ns == 0)
+        request_serve(n, r);
+    else if (later_add(&n->later, &r->later, n->now_ns + delay_ns) != 0)
+        request_fail(r, RPC_UNAVAILABLE, "lost by a fault rule");
+}
+
+void node_serve_chosen(struct node *n, const struct wire_fetch *fetch, struct rpc_call *call)
+{
+    struct request *r = node_is_serving(n) ? mem_alloc_zero(sizeof(*r)) : NULL;
+    if (r == NULL) {
+        rpc_call_fail(call, RPC_UNAVAILABLE, "this node is starting or stopping: ask another", NULL,
+                      0);
+        return;
+    }
+    r->node = n;
+    r->call = call;
+    r->fetch = *fetch;
+    r->mail.run = request_on_mail;
+    mailbox_push(&n->mailbox, &r->mail);
+}
