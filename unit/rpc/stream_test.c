@@ -17,8 +17,8 @@
 /* What one end of a stream has seen. */
 struct end {
     struct rpc_stream *stream;
-    bool reads;  /* Ask for the next message at once. */
-    bool echoes; /* Write each message back (one at a time). */
+    atomic_bool reads;  /* Ask for the next message at once. */
+    atomic_bool echoes; /* Write each message back (one at a time). */
     struct counter opened;
     struct counter messages;
     struct counter bytes;
@@ -27,7 +27,7 @@ struct end {
     struct counter closed;
     enum rpc_status status;
     char text[128];
-    bool wrong; /* A message was not the pattern of its number. */
+    atomic_bool wrong; /* A message was not the pattern of its number. */
 };
 
 static void end_init(struct end *e)
