@@ -197,7 +197,7 @@ static int learning_fill(struct replica *r, uint64_t number, struct slot *slot)
         return 0;
     if (source == MEMBER_NONE || r->fetch.useless || PLANTED(PLANTED_LINK_STARVES)) {
         r->fetch.useless = false;
-        return proposing_recover(r, number);
+        return slot->proposal != NULL ? 0 : proposing_recover(r, number);
     }
     return learning_fetch(r, source);
 }
@@ -241,14 +241,13 @@ int learning_tick(struct replica *r)
         if (slot->chosen != NULL)
             continue;
         holes++;
-        if (slot->proposal != NULL)
-            continue;
+        /* Also where a proposal of ours is under way: who has forgotten the slot, because its state
+           covers it, does not vote there any more, and all that can be done is to fetch it. */
         if (slot->hole_due_ns == 0)
             slot->hole_due_ns = r->now_ns + learning_hedge(r);
         if (slot->hole_due_ns <= r->now_ns)
             TRY(learning_fill(r, n, slot));
-        if (slot->proposal == NULL)
-            replica_wake_at(r, slot->hole_due_ns);
+        replica_wake_at(r, slot->hole_due_ns);
     }
     return 0;
 }
