@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/planted.h"
 #include "replica/effects.h"
 #include "replica/internal.h"
 
@@ -77,7 +78,8 @@ static enum refusal hello_judge(const struct replica *r, uint32_t index, const s
         return REFUSAL_MEMBERS;
     if (hello->id != identity->members.ids[index])
         return REFUSAL_ID;
-    if (peer->disk_known && memcmp(peer->disk_id, hello->disk_id, DISK_ID_SIZE) != 0)
+    if (peer->disk_known && memcmp(peer->disk_id, hello->disk_id, DISK_ID_SIZE) != 0 &&
+        !PLANTED(PLANTED_WIPED_DISK))
         return REFUSAL_DISK;
     return REFUSAL_NONE;
 }

@@ -193,6 +193,9 @@ void proposing_yield(struct replica *r, struct slot *slot, struct ballot promise
 void proposing_drop(struct replica *r, struct slot *slot);
 /* The batch proposed in the slot has lost it: its operations wait again. */
 void proposing_requeue(struct replica *r, struct slot *slot);
+#ifdef DKV_PLANTED
+int proposing_take_noop_planted(struct replica *r, struct slot *slot) MUST_CHECK;
+#endif
 /* The batch leaves the slot; it is the caller's now. */
 struct batch *proposing_take_batch(struct replica *r, struct slot *slot);
 

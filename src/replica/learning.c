@@ -81,6 +81,10 @@ int learning_decide(struct replica *r, uint64_t number, struct value *v)
     slot->hole_due_ns = 0;
     r->frontier = max_u64(r->frontier, number);
     replica_note_slot(r, number);
+#ifdef DKV_PLANTED
+    if (PLANTED(PLANTED_BARRIER_IS_NOOP) && v->kind == VALUE_NOOP)
+        TRY(proposing_take_noop_planted(r, slot));
+#endif
     proposing_drop(r, slot);
     TRY(learning_settle(r, number, slot));
 

@@ -178,6 +178,16 @@ static int proposing_gather(struct replica *r, struct slot *slot)
     return 0;
 }
 
+#ifdef DKV_PLANTED
+/* Bug 4: a claim for a barrier finds NOOP in its slot, and takes it for the barrier. */
+int proposing_take_noop_planted(struct replica *r, struct slot *slot)
+{
+    bool reads = slot->proposal != NULL && slot->proposal->is_claim && slot->batch == NULL &&
+                 list_is_empty(&r->queue) && !list_is_empty(&r->reads);
+    return reads ? proposing_gather(r, slot) : 0;
+}
+#endif
+
 static bool proposing_has_work(const struct replica *r)
 {
     return !list_is_empty(&r->queue) || !list_is_empty(&r->reads);
@@ -243,7 +253,8 @@ int proposing_on_accepted(struct replica *r, uint32_t from, const struct message
     for (uint32_t i = 0; i < replica_members(r)->count && err == 0; i++) {
         if (i != r->self)
             err = learning_tell(r, i, m->slot, p->proposer.ballot, v,
-                                !member_set_has(p->learner.voters, i));
+                                !member_set_has(p->learner.voters, i) &&
+                                    !PLANTED(PLANTED_ANY_VALUE_IS_CHOSEN));
     }
     if (err == 0)
         err = learning_decide(r, m->slot, v);
