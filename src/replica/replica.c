@@ -233,6 +233,8 @@ static int replica_on_durable(struct replica *r, uint64_t sequence)
 static int replica_on_tick(struct replica *r)
 {
     r->wake_ns = NEVER;
+    /* A sequential read may be answered from what was applied before it came. */
+    TRY(applying_run(r));
     TRY(applying_expire(r));
     TRY(hello_tick(r));
     if (r->admitted) {

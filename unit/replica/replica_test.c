@@ -52,6 +52,28 @@ static void without_a_quorum_answers_say_what_is_known(void **state)
     close_bench(b);
 }
 
+static void a_sequential_read_needs_nobody(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    bench_put(b, 0, 1, "k", "v");
+    bench_run(b, 20);
+    b->dead[1] = true;
+    b->dead[2] = true;
+    struct replica_op op = {
+        .kind = OP_READ,
+        .handle = 2,
+        .deadline_ns = b->now_ns + 10000000000,
+        .key = bytes_of("k"),
+        .consistency = CONSISTENCY_SEQUENTIAL,
+    };
+    bench_step(b, 0, (struct event){.kind = EVENT_OP, .op = &op});
+    bench_run(b, 2);
+    assert_true(b->answers[2].given);
+    assert_string_equal(b->answers[2].value, "v");
+    close_bench(b);
+}
+
 static bool lose_accepted(const struct bench *b, const struct bench_letter *letter)
 {
     (void)b;
@@ -171,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cluster_of_one_serves),
+        cmocka_unit_test(a_sequential_read_needs_nobody),
         cmocka_unit_test(without_a_quorum_answers_say_what_is_known),
         cmocka_unit_test(a_write_that_was_proposed_has_an_unknown_outcome),
         cmocka_unit_test(a_full_queue_turns_away_at_once),
