@@ -24,6 +24,12 @@
 /* The trailing metadata that says why a write was refused, with FAILED_PRECONDITION. */
 #define WIRE_REASON_KEY "dkv-reason"
 
+/*
+ * The same key with UNAVAILABLE: the write was never proposed and never will be. UNAVAILABLE
+ * without it leaves the outcome open: a connection that broke says UNAVAILABLE too.
+ */
+#define WIRE_REASON_NOT_APPLIED "NOT_APPLIED"
+
 /* "STALE", "SESSION_EXPIRED", "MISMATCH"; NULL for any other code. Static. */
 const char *wire_reason_of(enum result_code code);
 
