@@ -1,6 +1,6 @@
 /* io.c -- see io.h. */
 #define _GNU_SOURCE
-#include "io.h"
+#include "client/io.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -122,12 +122,30 @@ void dkv_io_close(struct dkv_io *io)
     mem_free(io);
 }
 
+void io_timer_init(struct io_timer *timer, void (*run)(void *context), void *context)
+{
+    *timer = (struct io_timer){.run = run, .context = context};
+    heap_node_init(&timer->node);
+}
+
 int io_timer_start(struct dkv_io *io, struct io_timer *timer, uint64_t at_ns)
 {
-    heap_node_init(&timer->node);
     pthread_mutex_lock(&io->lock);
     int err = heap_push(&io->timers, &timer->node, at_ns);
     pthread_cond_signal(&io->changed);
     pthread_mutex_unlock(&io->lock);
     return err;
+}
+
+void io_timer_hurry(struct dkv_io *io, struct io_timer *timer)
+{
+    pthread_mutex_lock(&io->lock);
+    if (timer->node.index != HEAP_NOWHERE) {
+        heap_remove(&io->timers, &timer->node);
+        int err = heap_push(&io->timers, &timer->node, 0);
+        assert(err == 0 && "the heap has the room that it had");
+        (void)err;
+        pthread_cond_signal(&io->changed);
+    }
+    pthread_mutex_unlock(&io->lock);
 }

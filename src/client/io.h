@@ -1,5 +1,6 @@
 /*
- * io.h -- what a dkv_io is made of: the rpc client with its thread, and a thread for timers.
+ * io.h -- what a dkv_io is made of: the rpc client with its thread, and a thread for timers
+ * (private to this room).
  */
 #ifndef DKV_CLIENT_IO_H
 #define DKV_CLIENT_IO_H
@@ -10,7 +11,7 @@
 #include "dkv/dkv.h"
 #include "rpc/client.h"
 
-/* Runs once, on the timers' thread. */
+/* Runs once each time it is started, on the timers' thread, which holds no lock meanwhile. */
 struct io_timer {
     struct heap_node node;
     void (*run)(void *context);
@@ -22,7 +23,12 @@ struct rpc_client *io_rpc(struct dkv_io *io);
 /* CLOCK_MONOTONIC */
 uint64_t io_now_ns(void);
 
-/* timer, which is not running, belongs to the caller until it has run. ERR_NO_MEMORY. */
+void io_timer_init(struct io_timer *timer, void (*run)(void *context), void *context);
+
+/* timer, which is not running, is not to be freed until it has run. ERR_NO_MEMORY. */
 int io_timer_start(struct dkv_io *io, struct io_timer *timer, uint64_t at_ns) MUST_CHECK;
+
+/* Run it now, if it was started and has not run yet. */
+void io_timer_hurry(struct dkv_io *io, struct io_timer *timer);
 
 #endif

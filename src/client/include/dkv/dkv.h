@@ -18,8 +18,9 @@
  *
  * Keys and values are bytes. Limits: key 1 to 511, value up to 1 MiB, client id 1 to 64.
  *
- * Threads. A client may be used by any number of threads at once. Callbacks run on the thread of
- * its dkv_io, must not block, and may submit further operations. No fork(2) while a dkv_io is open.
+ * Threads. A client may be used by any number of threads at once. Callbacks run on the two threads
+ * of its dkv_io, or within dkv_submit; they must not block, must not close anything, and may submit
+ * further operations. No fork(2) while a dkv_io is open.
  */
 #ifndef DKV_DKV_H
 #define DKV_DKV_H
@@ -37,9 +38,11 @@ enum dkv_status {
     DKV_OK = 0,
     DKV_INVALID,       /* The operation breaks a limit: nothing was done. */
     DKV_UNAVAILABLE,   /* No node could do it in time. A write was certainly not applied. */
-    DKV_UNKNOWN,       /* Time is up, and the write may have been applied. The same op_id, sent by
-                          the same client_id, settles it. */
-    DKV_BUSY,          /* The nodes turned it away: too much is under way, or the state is full. */
+    DKV_UNKNOWN,       /* Time is up, and the write may have been applied. The same op with the
+                          same client_id, op_id and born settles it, before any later op of this
+                          client is answered. */
+    DKV_BUSY,          /* Turned away: too much is under way, or the state is full. A write was
+                          certainly not applied. */
     DKV_STALE,         /* The op_id is below the client's floor. */
     DKV_EXPIRED,       /* The cluster has forgotten this client; the op may have been executed. */
     DKV_MISMATCH,      /* Another operation was sent under this op_id before. */
@@ -59,7 +62,7 @@ const char *dkv_status_text(enum dkv_status status);
 /* The connections' thread and the timers', to be shared by many clients. */
 struct dkv_io;
 
-/* DKV_OK or DKV_NO_MEMORY. */
+/* Its threads take no signals. DKV_OK or DKV_NO_MEMORY. */
 enum dkv_status dkv_io_open(struct dkv_io **out_io);
 
 /* After all its clients. NULL is fine. */
@@ -78,15 +81,21 @@ struct dkv_options {
                              the first was certainly not applied. */
     uint64_t first_op_id; /* 0: 1. */
     uint64_t floor;       /* 0: the lowest op_id without an answer. Else sent as it is. */
-    uint64_t born;        /* 0: asked for before the first write. Else sent as it is. */
+    bool born_is_given;   /* What is sent repeats an earlier client's op: born is that of the first
+                             time, and its outcome is open until a node tells it. */
+    uint64_t born;        /* With born_is_given. Else asked for before the first write. */
     uint32_t timeout_ms;  /* Of an operation, all attempts together. 0: 10,000. */
-    uint32_t attempt_timeout_ms; /* Of one attempt. 0: 2,000. */
+    uint32_t attempt_timeout_ms; /* Of one attempt. 0: 2,000, and with several endpoints at most
+                                    half of the operation's. */
 };
 
 /* DKV_OK, DKV_INVALID (endpoints or client_id do not parse), DKV_NO_MEMORY. Dials nobody yet. */
 enum dkv_status dkv_open(const struct dkv_options *options, struct dkv_client **out_client);
 
-/* Ends what is under way: their callbacks have run when this returns. NULL is fine. */
+/*
+ * Ends what is under way: their callbacks have run when this returns, with DKV_UNAVAILABLE or
+ * DKV_UNKNOWN. Not from a callback. NULL is fine.
+ */
 void dkv_close(struct dkv_client *client);
 
 /* The id in use; lives as long as the client. */
@@ -152,10 +161,15 @@ struct dkv_answer {
 
 void dkv_answer_fini(struct dkv_answer *answer);
 
+/* Writes of one client that may wait for their answers at the same time. */
+#define DKV_WRITES_MAX 1024
+
 /*
- * Begin an operation; everything in op is copied. on_answer comes exactly once, unless this does
- * not return DKV_OK; it may take what the answer owns by clearing has_value or has_previous' bytes.
- * DKV_INVALID: op breaks a limit, *out_text (may be NULL) says which. DKV_NO_MEMORY.
+ * Begin an operation; everything in op is copied. on_answer comes exactly once if this returns
+ * DKV_OK, and never otherwise; it may keep what the answer owns by zeroing `value` or `previous`.
+ * Else *out_text (may be NULL), static, says why: DKV_INVALID: op breaks a limit; DKV_BUSY: its
+ * op_id is DKV_WRITES_MAX or more above the lowest without an answer; DKV_UNAVAILABLE: the client
+ * is being closed; DKV_NO_MEMORY.
  */
 enum dkv_status dkv_submit(struct dkv_client *client, const struct dkv_op *op,
                            void (*on_answer)(void *context, struct dkv_answer *answer),
