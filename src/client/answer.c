@@ -25,8 +25,6 @@ const char *dkv_status_text(enum dkv_status status)
         return "session expired";
     case DKV_MISMATCH:
         return "another operation under this op_id";
-    case DKV_BEYOND_WINDOW:
-        return "op_id too far ahead";
     case DKV_TOO_LARGE:
         return "too large";
     case DKV_DENIED:
@@ -130,14 +128,9 @@ static enum dkv_status status_of_reason(const char *reason)
         return DKV_EXPIRED;
     case RESULT_MISMATCH:
         return DKV_MISMATCH;
-    case RESULT_BEYOND_WINDOW:
-        return DKV_BEYOND_WINDOW;
-    case RESULT_TOO_LARGE:
-        return DKV_TOO_LARGE;
-    case RESULT_OK:
-        break;
+    default:
+        return DKV_FAILED;
     }
-    return DKV_FAILED;
 }
 
 enum verdict answer_judge(const struct rpc_reply *reply, enum dkv_status *out_status)

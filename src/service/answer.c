@@ -21,8 +21,8 @@ void answer_reply(struct rpc_call *call, int err, struct buf *reply)
 {
     if (err == 0)
         rpc_call_answer(call, reply);
-    else
-        answer_fail(call, RPC_RESOURCE_EXHAUSTED, "this node has no memory for the answer");
+    else /* Not RESOURCE_EXHAUSTED, which says that nothing was done. */
+        answer_fail(call, RPC_INTERNAL, "this node has no memory for the answer: it was done");
     buf_fini(reply);
 }
 

@@ -33,6 +33,12 @@ static void fail_overload(struct rpc_call *call)
                   NULL, RETRY_AFTER_MS);
 }
 
+/* The reason tells a client library that a write may be sent again, whatever it carries. */
+static void fail_not_applied(struct rpc_call *call, const char *text)
+{
+    rpc_call_fail(call, RPC_UNAVAILABLE, text, WIRE_REASON_NOT_APPLIED, 0);
+}
+
 static void fail_in_doubt(const struct kv_call *c, const char *why)
 {
     char text[RPC_TEXT_SIZE_MAX + 1];
@@ -47,9 +53,9 @@ static void fail_status(const struct kv_call *c, enum answer_status status)
 {
     switch (status) {
     case ANSWER_NOT_APPLIED:
-        answer_fail(c->call, RPC_UNAVAILABLE,
-                    "not applied: this node could not propose it in time, as it cannot reach a "
-                    "majority or is overloaded; try again, or at another node");
+        fail_not_applied(c->call,
+                         "not applied: this node could not propose it in time, as it cannot reach "
+                         "a majority or is overloaded; try again, or at another node");
         return;
     case ANSWER_OUTCOME_UNKNOWN:
         fail_in_doubt(c, "no majority answered in time");
@@ -145,12 +151,11 @@ static void fail_end(const struct kv_call *c, enum node_op_end end)
         fail_overload(c->call);
         return;
     case NODE_OP_LOADING:
-        answer_fail(c->call, RPC_UNAVAILABLE,
-                    "not applied: this node is loading its state; try again, or at another node");
+        fail_not_applied(c->call, "not applied: this node is loading its state; try again, or at "
+                                  "another node");
         return;
     case NODE_OP_STOPPING:
-        answer_fail(c->call, RPC_UNAVAILABLE,
-                    "not applied: this node is stopping; try again at another node");
+        fail_not_applied(c->call, "not applied: this node is stopping; try again at another node");
         return;
     case NODE_OP_ABANDONED:
         if (c->op.op.kind == OP_WRITE)

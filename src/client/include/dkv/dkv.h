@@ -36,21 +36,20 @@ struct dkv_bytes {
 
 enum dkv_status {
     DKV_OK = 0,
-    DKV_INVALID,       /* The operation breaks a limit: nothing was done. */
-    DKV_UNAVAILABLE,   /* No node could do it in time. A write was certainly not applied. */
-    DKV_UNKNOWN,       /* Time is up, and the write may have been applied. The same op with the
-                          same client_id, op_id and born settles it, before any later op of this
-                          client is answered. */
-    DKV_BUSY,          /* Turned away: too much is under way, or the state is full. A write was
-                          certainly not applied. */
-    DKV_STALE,         /* The op_id is below the client's floor. */
-    DKV_EXPIRED,       /* The cluster has forgotten this client; the op may have been executed. */
-    DKV_MISMATCH,      /* Another operation was sent under this op_id before. */
-    DKV_BEYOND_WINDOW, /* op_id is too far above the client's floor. */
-    DKV_TOO_LARGE,     /* The append would pass the limit of a value: nothing changed. */
-    DKV_DENIED,        /* The node does not allow it. */
-    DKV_UNSUPPORTED,   /* The node does not know it. */
-    DKV_FAILED,        /* The node says that something is wrong with it. */
+    DKV_INVALID,     /* The operation breaks a limit: nothing was done. */
+    DKV_UNAVAILABLE, /* No node could do it in time. A write was certainly not applied. */
+    DKV_UNKNOWN,     /* Time is up, and the write may have been applied. The same op with the
+                        same client_id, op_id and born settles it, before any later op of this
+                        client is answered. */
+    DKV_BUSY,        /* Turned away: too much is under way, or the state is full. A write was
+                        certainly not applied. */
+    DKV_STALE,       /* The op_id is below the client's floor. */
+    DKV_EXPIRED,     /* The cluster has forgotten this client; the op may have been executed. */
+    DKV_MISMATCH,    /* Another operation was sent under this op_id before. */
+    DKV_TOO_LARGE,   /* The append would pass the limit of a value: nothing changed. */
+    DKV_DENIED,      /* The node does not allow it. */
+    DKV_UNSUPPORTED, /* The node does not know it. */
+    DKV_FAILED,      /* The node says that something is wrong with it. */
     DKV_NO_MEMORY,
 };
 
