@@ -28,35 +28,33 @@ struct task;
 
 /* One operation, over all its attempts. Kept until the end of the run. */
 struct sim_op {
-    uint64_t number; /* From 1 on; handles are number * 64 + attempt. */
-    uint32_t client; /* Index. */
-    bool is_open;    /* The client waits for it. */
-    bool is_probe;   /* At one node, with time enough: it must succeed. */
-    uint32_t probe_node;
-    bool is_read;
-    enum consistency consistency;
-    uint64_t min_slot; /* Of a sequential read. */
-    uint32_t key_index;
-    bool has_id;
-    uint8_t client_id_bytes[SIM_CLIENT_ID_SIZE];
-    struct bytes client_id; /* Borrowed from the line above. */
+    uint64_t number;        /* From 1 on; handles are number * 64 + attempt. */
+    uint64_t min_slot;      /* Of a sequential read. */
+    struct bytes client_id; /* Borrowed from client_id_bytes; empty: none. */
     uint64_t op_id;
     uint64_t born;
-    struct command meant; /* What to encode for an attempt; borrows from text and client_id. */
+    struct command meant; /* What to encode for an attempt; borrows from text. */
     struct buf text;      /* Key, value and expected value. */
     struct buf command;   /* As encoded for the last attempt. */
-    uint32_t key_size;
     uint64_t timeout_ns;
-    uint32_t attempts;  /* Made so far, */
-    uint32_t waiting;   /* and those neither answered nor given up. */
     uint64_t answered;  /* By the nodes: bit of each attempt. */
-    bool in_doubt;      /* Some attempt may have taken effect, and its answer is not known. */
     uint64_t timer;     /* The timer that counts. */
     uint64_t done_slot; /* Where a node said it was executed; 0: nobody did. */
     uint64_t done_revision;
-    bool has_history;
     size_t history_index;
-    enum history_outcome outcome; /* Once it is no longer open. */
+    uint8_t client_id_bytes[SIM_CLIENT_ID_SIZE];
+    uint32_t client; /* Index. */
+    uint32_t key_index;
+    uint32_t attempts; /* Made so far, */
+    uint32_t waiting;  /* and those neither answered nor given up. */
+    uint32_t probe_node;
+    enum consistency consistency;
+    bool is_open;  /* The client waits for it. */
+    bool is_probe; /* At probe_node, with time enough: it must succeed. */
+    bool is_read;
+    bool has_id;
+    bool has_history;
+    bool in_doubt; /* Some attempt may have taken effect, and its answer is not known. */
 };
 
 struct client {

@@ -149,10 +149,22 @@ static void mix_draw_limits(struct mix *m, struct prng *p)
         m->tuning.queue_ops_max = (uint32_t)prng_between(p, 1, 4);
     if (prng_chance(p, 200000))
         m->tuning.alpha = mix_scale(p, 64, 4096);
+    if (prng_chance(p, 30000)) {
+        m->tuning.state_bytes_max = mix_scale(p, 4096, 65536);
+        m->state_fills = true;
+    }
     if (prng_chance(p, 50000)) {
         m->tuning.log_bytes_max = mix_scale(p, 4096, 65536);
         m->tuning.checkpoint_bytes = m->tuning.log_bytes_max / 4;
     }
+}
+
+/* Most clients are patient enough for a commit or two on each side; the rest only give up. */
+static void mix_fit_patience(struct mix *m, struct prng *p)
+{
+    uint64_t round = m->delay_min_ns + m->delay_spread_ns + m->commit_min_ns + m->commit_spread_ns;
+    if (prng_chance(p, 900000) && m->clients.timeout_ns < 8 * round)
+        m->clients.timeout_ns = 8 * round;
 }
 
 void mix_draw(struct mix *m, struct prng *p, uint32_t nodes, uint64_t first_slot, enum planted bug)
@@ -164,5 +176,6 @@ void mix_draw(struct mix *m, struct prng *p, uint32_t nodes, uint64_t first_slot
     mix_draw_faults(m, p);
     mix_draw_clients(&m->clients, p);
     mix_draw_limits(m, p);
+    mix_fit_patience(m, p);
     mix_bias(m, p, bug, nodes);
 }

@@ -91,7 +91,8 @@ struct mix {
     struct client_mix clients;
     struct machine_limits limits;
     struct replica_tuning tuning;
-    bool pair_phase; /* After the faults: cut one pair only; all must go on answering. */
+    bool state_fills; /* state_bytes_max is so small that only deletes are sure to be taken. */
+    bool pair_phase;  /* After the faults: cut one pair only; all must go on answering. */
 };
 
 /* nodes and first_slot: 0 lets the seed choose. */

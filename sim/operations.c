@@ -190,9 +190,9 @@ struct sim_op *operation_new_probe(struct world *w, bool is_read)
     char text[32];
     snprintf(text, sizeof(text), "<%lu>", op->number);
     struct bytes value = bytes_of(text);
-    if (is_read)
+    op->meant.kind = w->mix.state_fills ? COMMAND_DELETE : COMMAND_PUT;
+    if (is_read || op->meant.kind == COMMAND_DELETE)
         value.size = 0;
-    op->meant.kind = COMMAND_PUT;
     operation_fill(op, bytes_of("probe"), value, (struct bytes){0});
     operation_begin(w, op);
     return op;
@@ -257,7 +257,6 @@ static void operation_tell_write(const struct sim_op *op, const struct answer *a
 void operation_record(struct world *w, struct sim_op *op, enum history_outcome outcome,
                       const struct reply *r)
 {
-    op->outcome = outcome;
     if (!op->has_history || outcome == HISTORY_UNKNOWN)
         return; /* It stays open, which is what it is. */
     struct history_answer h = {.outcome = outcome, .return_ns = w->now_ns};

@@ -17,18 +17,18 @@
 #include "base/err.h"
 #include "world.h"
 
-/* What a worker tells. One cache line and more, so that they do not disturb each other. */
+/* What a worker tells. */
 struct worker {
-    _Alignas(64) pid_t pid;
     uint64_t seed; /* 0: it does nothing. */
     volatile uint64_t events;
-    bool failed;
-    char failure[512];
     uint64_t seeds_done;
     uint64_t events_done;
     uint64_t ops_ok;
     uint64_t slots;
     uint64_t digest;
+    pid_t pid;
+    bool failed;
+    char failure[512];
 };
 
 /* Shared by all. */

@@ -132,7 +132,7 @@ static bool world_is_voter(const struct world *w, uint32_t node)
     return !w->nodes[node].wiped;
 }
 
-/* All voters run and have applied all that anybody holds a vote for. */
+/* All voters run, have nothing left to do, and have applied all that anybody voted for. */
 static bool world_is_converged(struct world *w)
 {
     const struct truth *t = &w->truth;
@@ -140,7 +140,10 @@ static bool world_is_converged(struct world *w)
         return false;
     for (uint32_t i = 0; i < w->mix.nodes; i++) {
         const struct node *n = &w->nodes[i];
-        if (world_is_voter(w, i) && (!n->running || n->inbox != NULL || n->applied < t->chosen_to))
+        if (!world_is_voter(w, i))
+            continue;
+        if (!n->running || n->applied < t->chosen_to || n->inbox != NULL ||
+            n->disk.pending_count > 0)
             return false;
     }
     return true;
