@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "node/internal.h"
 #include "node/monotime.h"
 
@@ -69,6 +70,7 @@ struct report {
     struct wire_histogram histograms[HISTOGRAMS_MAX];
     size_t histograms_count;
     char peer_labels[MEMBERS_MAX][24];
+    struct histogram merged;
 };
 
 static void report_add(struct report *r, enum wire_metric_kind kind, const char *name,
@@ -92,22 +94,22 @@ static void gauge(struct report *r, const char *name, const char *help, uint64_t
 static void report_histogram(struct report *r, const char *name, const char *labels,
                              const char *help, const struct histogram *from)
 {
-    static struct histogram h; /* 14 KiB; the loop's alone. Figures that fit together. */
-    h = (struct histogram){0};
-    histogram_merge(&h, from);
+    struct histogram *h = &r->merged; /* Figures that fit together. */
+    *h = (struct histogram){0};
+    histogram_merge(h, from);
     assert(r->histograms_count < HISTOGRAMS_MAX);
     r->histograms[r->histograms_count++] = (struct wire_histogram){
         .name = name,
         .labels = labels,
         .help = help,
-        .count = histogram_count(&h),
-        .sum = histogram_sum_ns(&h),
-        .max = histogram_max_ns(&h),
-        .p50 = histogram_quantile_ns(&h, 500000),
-        .p90 = histogram_quantile_ns(&h, 900000),
-        .p95 = histogram_quantile_ns(&h, 950000),
-        .p99 = histogram_quantile_ns(&h, 990000),
-        .p999 = histogram_quantile_ns(&h, 999000),
+        .count = histogram_count(h),
+        .sum = histogram_sum_ns(h),
+        .max = histogram_max_ns(h),
+        .p50 = histogram_quantile_ns(h, 500000),
+        .p90 = histogram_quantile_ns(h, 900000),
+        .p95 = histogram_quantile_ns(h, 950000),
+        .p99 = histogram_quantile_ns(h, 990000),
+        .p999 = histogram_quantile_ns(h, 999000),
     };
 }
 
@@ -198,22 +200,29 @@ static void report_peers(struct report *r, struct node *n, const struct replica_
                        "Messages to a peer that its full queue cost", (double)n->peers[i].dropped);
 }
 
-int node_encode_metrics(struct node *n, struct buf *out)
+static int report_encode(struct report *r, struct node *n, struct buf *out)
 {
-    static struct report r; /* The loop's alone. */
-    r.count = 0;
-    r.histograms_count = 0;
     struct replica_status status;
     replica_get_status(n->replica, &status);
-    report_protocol(&r, &status);
-    report_node(&r, n);
-    report_peers(&r, n, &status);
+    report_protocol(r, &status);
+    report_node(r, n);
+    report_peers(r, n, &status);
     for (size_t i = 0; i < NODE_OP_KINDS; i++)
-        report_histogram(&r, "request_duration_ns", op_labels[i],
+        report_histogram(r, "request_duration_ns", op_labels[i],
                          "From the arrival of an operation to its answer", &n->metrics.latency[i]);
-    report_histogram(&r, "commit_duration_ns", "", "Of one transaction with its sync",
+    report_histogram(r, "commit_duration_ns", "", "Of one transaction with its sync",
                      &n->metrics.commit);
-    report_histogram(&r, "checkpoint_duration_ns", "", "Of one checkpoint", &n->metrics.checkpoint);
-    const struct wire_metrics metrics = {r.metrics, r.count, r.histograms, r.histograms_count};
+    report_histogram(r, "checkpoint_duration_ns", "", "Of one checkpoint", &n->metrics.checkpoint);
+    const struct wire_metrics metrics = {r->metrics, r->count, r->histograms, r->histograms_count};
     return wire_encode_metrics(&metrics, out);
+}
+
+int node_encode_metrics(struct node *n, struct buf *out)
+{
+    struct report *r = mem_alloc_zero(sizeof(*r)); /* Some 20 KiB. */
+    if (r == NULL)
+        return ERR_NO_MEMORY;
+    int err = report_encode(r, n, out);
+    mem_free(r);
+    return err;
 }

@@ -1,0 +1,183 @@
+/* cluster_test.c -- three nodes in one process: peers, fault rules, catching up, refusals. */
+#include "world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "node/monotime.h"
+#include "wire/paxos_wire.h"
+
+#define WAIT_NS (5 * MONOTIME_S)
+
+static struct world world;
+
+static int setup(void **state)
+{
+    (void)state;
+    world_open(&world, 3, true);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    world_close(&world);
+    return 0;
+}
+
+static void read_is(uint32_t index, const char *key, const char *want)
+{
+    char value[64];
+    assert_int_equal(world_get(&world, index, key, false, WAIT_NS, value, sizeof(value)), RPC_OK);
+    assert_string_equal(value, want);
+}
+
+static void test_any_node_takes_any_request(void **state)
+{
+    (void)state;
+    assert_int_equal(world_put(&world, 0, "k", "one"), RPC_OK);
+    read_is(1, "k", "one");
+    read_is(2, "k", "one");
+    assert_int_equal(world_put(&world, 2, "k", "two"), RPC_OK);
+    read_is(0, "k", "two");
+}
+
+/* The codes of a node without a quorum, ahead of the deadline; and never a wrong read. */
+static void test_without_a_quorum(void **state)
+{
+    (void)state;
+    char value[64];
+    assert_int_equal(world_put(&world, 0, "q", "before"), RPC_OK);
+    read_is(2, "q", "before");
+    world_cut(&world, 2, true);
+    struct command c = {.kind = COMMAND_PUT, .key = bytes_of("q"), .value = bytes_of("cut")};
+    struct rpc_result r;
+    enum rpc_status status = world_write(&world, 2, &c, MONOTIME_S, &r);
+    assert_true(status == RPC_UNAVAILABLE || status == RPC_DEADLINE_EXCEEDED);
+    /* In the node's words, so that it was ahead of the transport. */
+    assert_non_null(strstr(r.text, "applied"));
+    assert_int_equal(world_get(&world, 2, "q", false, MONOTIME_S, value, sizeof(value)),
+                     RPC_UNAVAILABLE);
+    assert_int_equal(world_get(&world, 2, "q", true, MONOTIME_S, value, sizeof(value)), RPC_OK);
+    assert_string_equal(value, "before");
+    assert_int_equal(world_put(&world, 0, "q2", "after"), RPC_OK);
+    world_cut(&world, 2, false);
+    read_is(2, "q2", "after");
+}
+
+/* Far enough that the others' disks must help, not only their memory. */
+static void test_catching_up(void **state)
+{
+    (void)state;
+    world_stop(&world, 1);
+    for (int i = 0; i < 200; i++) {
+        char value[16];
+        snprintf(value, sizeof(value), "%d", i);
+        assert_int_equal(world_put(&world, i % 2 == 0 ? 0 : 2, "c", value), RPC_OK);
+    }
+    world_start(&world, 1);
+    world_wait_ready(&world, 1);
+    read_is(1, "c", "199");
+}
+
+static void test_bad_network(void **state)
+{
+    (void)state;
+    struct wire_set_faults faults = {
+        .replace = true,
+        .rules_count = 2,
+        .rules = {{1, WIRE_BOTH, 200000, 2, 5, 200000}, {3, WIRE_BOTH, 200000, 2, 5, 200000}},
+    };
+    struct buf request = {0};
+    assert_int_equal(wire_encode_set_faults(&faults, &request), 0);
+    struct rpc_result r = world_call(&world, 1, WIRE_ADMIN_SET_FAULTS, &request, WAIT_NS);
+    assert_int_equal(r.status, RPC_OK);
+    buf_fini(&r.body);
+    for (uint32_t i = 0; i < 12; i++) {
+        char value[16];
+        snprintf(value, sizeof(value), "%u", (unsigned)i);
+        assert_int_equal(world_put(&world, i % 3, "n", value), RPC_OK);
+        read_is((i + 1) % 3, "n", value);
+    }
+    world_cut(&world, 1, false);
+}
+
+/* Whoever is no member of this cluster is told so. */
+static void test_fetching_needs_a_member(void **state)
+{
+    (void)state;
+    struct wire_fetch fetch = {
+        .from = 1,
+        .to = 3,
+        .hello = {.protocol_version = PROTOCOL_VERSION,
+                  .mode = MODE_CLASSIC,
+                  .cluster = "other",
+                  .members = {.count = 3, .ids = {1, 2, 3}},
+                  .id = 2,
+                  .boot = 1,
+                  .disk_id = {1}},
+    };
+    struct buf request = {0};
+    assert_int_equal(wire_encode_fetch(&fetch, &request), 0);
+    struct rpc_result r = world_call(&world, 0, WIRE_PAXOS_FETCH_CHOSEN, &request, WAIT_NS);
+    assert_int_equal(r.status, RPC_FAILED_PRECONDITION);
+    assert_non_null(strstr(r.text, "another cluster"));
+
+    snprintf(fetch.hello.cluster, sizeof(fetch.hello.cluster), "test");
+    assert_int_equal(wire_encode_fetch(&fetch, &request), 0);
+    r = world_call(&world, 0, WIRE_PAXOS_FETCH_CHOSEN, &request, WAIT_NS);
+    assert_int_equal(r.status, RPC_OK);
+    struct wire_arena arena;
+    struct wire_error error;
+    struct wire_chosen chosen;
+    struct message m;
+    wire_arena_init(&arena);
+    assert_int_equal(wire_chosen_begin(buf_bytes(&r.body), 1, 3, &chosen, &error), 0);
+    for (uint64_t slot = 1; slot <= 3; slot++) {
+        assert_int_equal(wire_chosen_next(&chosen, &arena, &m, &error), 0);
+        assert_int_equal(m.slot, slot);
+        value_unref(m.value);
+    }
+    wire_arena_fini(&arena);
+    buf_fini(&r.body);
+}
+
+/* A node of another cluster at a member's address: refused, and the others go on. */
+static void test_another_cluster_is_refused(void **state)
+{
+    (void)state;
+    world_stop(&world, 2);
+    struct config *c = &world.nodes[2].config;
+    struct config before = *c;
+    snprintf(c->cluster, sizeof(c->cluster), "other");
+    snprintf(c->data_dir, sizeof(c->data_dir), "%s/other", world.dir);
+    world_start(&world, 2);
+    assert_int_equal(world_put(&world, 0, "r", "on"), RPC_OK);
+    read_is(1, "r", "on");
+    char value[64];
+    assert_int_not_equal(world_get(&world, 2, "r", false, MONOTIME_S / 2, value, sizeof(value)),
+                         RPC_OK);
+    world_stop(&world, 2);
+    *c = before;
+    world_start(&world, 2);
+    world_wait_ready(&world, 2);
+    read_is(2, "r", "on");
+}
+
+int main(void)
+{
+    log_setup(LOG_FORMAT_TEXT, LOG_ERROR, 0);
+    node_block_signals();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_node_takes_any_request),
+        cmocka_unit_test(test_without_a_quorum),
+        cmocka_unit_test(test_catching_up),
+        cmocka_unit_test(test_bad_network),
+        cmocka_unit_test(test_fetching_needs_a_member),
+        cmocka_unit_test(test_another_cluster_is_refused),
+    };
+    int failed = cmocka_run_group_tests(tests, setup, teardown);
+    return failed != 0 || mem_outstanding() != 0;
+}
