@@ -22,6 +22,7 @@ static void check_linearizable(struct world *w)
     struct linearizable_report report = {0};
     int err = linearizable_check(h, &budget, &report);
     assert(err == 0);
+    w->clients.undecided = report.verdict == LINEARIZABLE_UNDECIDED;
     if (report.verdict != LINEARIZABLE_NO)
         return;
     const struct history_op *op = &h->ops[report.op];

@@ -91,6 +91,7 @@ struct clients {
     struct buf guesses[CLIENT_KEYS_MAX]; /* What each key was last seen to hold. */
     bool guess_found[CLIENT_KEYS_MAX];
     bool stopped;
+    bool undecided; /* The history was too hard to check. */
     struct history history;
 };
 

@@ -126,7 +126,8 @@ static void disk_drop(struct disk *d, size_t count)
     for (size_t i = 0; i < count; i++)
         value_unref(d->pending[i].record.value);
     d->pending_count -= count;
-    memmove(d->pending, d->pending + count, d->pending_count * sizeof(*d->pending));
+    if (d->pending_count > 0)
+        memmove(d->pending, d->pending + count, d->pending_count * sizeof(*d->pending));
 }
 
 /* Apply and drop the first `count` pending writes, which end with a turn. */

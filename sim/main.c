@@ -179,9 +179,9 @@ static int run_sweep(const struct sweep_options *o)
         print_replay(o, r.seed);
     }
     printf("%lu seeds, %lu events, %.0f events/s on %u processes, %lu ops answered, %lu slots, "
-           "digest %016lx\n",
+           "%lu histories undecided, digest %016lx\n",
            r.seeds_done, r.events_done, (double)r.events_done / r.seconds, o->jobs, r.ops_ok,
-           r.slots, r.digest);
+           r.slots, r.undecided, r.digest);
     return r.failed ? 1 : 0;
 }
 

@@ -103,6 +103,8 @@ void node_start(struct world *w, uint32_t node)
     n->paused = false;
     n->crash_next = false;
     n->busy_ns = w->now_ns;
+    n->ops_taken = 0;
+    n->ops_answered = 0;
     if (!node_restore(w, node))
         return;
     WORLD_TRACE(w, "n%u starts: boot %lu, applied %lu, chosen to %lu%s", n->id, n->boot,
@@ -229,6 +231,7 @@ static void node_act(struct world *w, uint32_t node)
         truth_on_send(w, node, &s->message);
         net_send(w, node, s->peer, &s->message);
     }
+    n->ops_answered += e->answers_count;
     for (size_t i = 0; i < e->answers_count && !w->failed; i++)
         clients_on_answer(w, node, &e->answers[i]);
     disk_write(w, node, e);
@@ -258,6 +261,7 @@ void node_turn(struct world *w, uint32_t node)
         event.slot = l->number;
         if (w->options.trace != NULL)
             trace_event(w, node, &event);
+        n->ops_taken += event.kind == EVENT_OP;
         bool fine = node_step(w, node, &event);
         net_letter_free(w, l);
         if (!fine)

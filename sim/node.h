@@ -38,6 +38,8 @@ struct node {
     uint64_t clock_base; /* What the clock showed at time 0. */
     uint64_t applied;    /* As seen after the last step. */
     uint64_t resume_ns;
+    uint64_t ops_taken; /* In this life, */
+    uint64_t ops_answered;
 };
 
 void node_init(struct world *w, uint32_t node);

@@ -25,6 +25,7 @@ struct worker {
     uint64_t events_done;
     uint64_t ops_ok;
     uint64_t slots;
+    uint64_t undecided;
     uint64_t digest;
     pid_t pid;
     bool failed;
@@ -63,6 +64,7 @@ static void sweep_one(const struct sweep_options *options, struct worker *me, ui
     me->events_done += result.events;
     me->ops_ok += result.ops_ok;
     me->slots += result.slots;
+    me->undecided += result.undecided;
     me->digest += (result.digest ^ seed) * UINT64_C(0x9e3779b97f4a7c15);
     if (result.failed) {
         memcpy(me->failure, result.failure, sizeof(me->failure));
@@ -131,6 +133,7 @@ static void sweep_wait(struct sweep *s, uint32_t jobs, struct sweep_result *out)
         out->events_done += w->events_done;
         out->ops_ok += w->ops_ok;
         out->slots += w->slots;
+        out->undecided += w->undecided;
         out->digest += w->digest;
     }
 }

@@ -213,6 +213,13 @@ static void world_pair_phase(struct world *w)
     world_converge(w);
 }
 
+/* Heartbeats, each of them two steps where it arrives and a tick where it leaves; twice that. */
+static uint64_t world_idle_events(const struct world *w)
+{
+    uint64_t beats = IDLE_NS / w->mix.tuning.heartbeat_ns;
+    return 2 * 3 * beats * w->mix.nodes * (w->mix.nodes - 1) + 1000;
+}
+
 /* Bug 34: without clients no slot is used, and nothing is said but heartbeats. */
 static void world_idle_phase(struct world *w)
 {
@@ -220,9 +227,18 @@ static void world_idle_phase(struct world *w)
     if (w->failed)
         return;
     uint64_t touched = w->truth.touched_to;
+    uint64_t events = w->events;
     w->net.quiet = true;
     world_run_for(w, IDLE_NS);
     w->net.quiet = false;
+    if (w->events - events > world_idle_events(w))
+        world_fail(w, "idle, yet busy: %lu steps in %lu s", w->events - events, IDLE_NS / NS_PER_S);
+    for (uint32_t i = 0; i < w->mix.nodes && !w->failed; i++) {
+        const struct node *n = &w->nodes[i];
+        if (n->ops_answered != n->ops_taken)
+            world_fail(w, "node %u has taken %lu operations and given %lu answers", n->id,
+                       n->ops_taken, n->ops_answered);
+    }
     if (!w->failed && w->truth.touched_to != touched)
         world_fail(w, "idle, yet slots are used: up to %lu, then %lu", touched,
                    w->truth.touched_to);
@@ -294,6 +310,7 @@ void world_run(const struct world_options *options, volatile uint64_t *progress_
         .slots = w->truth.chosen_to + 1 - w->truth.first,
         .checked = w->clients.history.count,
         .faults = w->faults.struck,
+        .undecided = w->clients.undecided,
     };
     memcpy(out_result->failure, w->failure, sizeof(w->failure));
     world_fini(w);

@@ -67,6 +67,7 @@ struct world_result {
     uint64_t slots;   /* Chosen. */
     uint64_t checked; /* Operations in the history that was checked. */
     uint64_t faults;
+    bool undecided; /* The history was too hard to check in a reasonable time. */
 };
 
 /* Makes the whole run. *progress_events, when not NULL, is kept at the events made so far. */
