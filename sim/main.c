@@ -218,7 +218,6 @@ static int run_one(const struct arguments *a)
         .events = a->sweep.events,
         .nodes = a->sweep.nodes,
         .first_slot = a->sweep.first_slot,
-        .bug = a->sweep.bug,
         .trace = a->trace ? stdout : NULL,
     };
     struct world_result r;

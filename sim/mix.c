@@ -167,7 +167,7 @@ static void mix_fit_patience(struct mix *m, struct prng *p)
         m->clients.timeout_ns = 8 * round;
 }
 
-void mix_draw(struct mix *m, struct prng *p, uint32_t nodes, uint64_t first_slot, enum planted bug)
+void mix_draw(struct mix *m, struct prng *p, uint32_t nodes, uint64_t first_slot)
 {
     *m = (struct mix){0};
     mix_draw_start(m, p, nodes, first_slot);
@@ -177,5 +177,4 @@ void mix_draw(struct mix *m, struct prng *p, uint32_t nodes, uint64_t first_slot
     mix_draw_clients(&m->clients, p);
     mix_draw_limits(m, p);
     mix_fit_patience(m, p);
-    mix_bias(m, p, bug, nodes);
 }

@@ -4,8 +4,8 @@
  *
  * Swarm testing, after Groce et al., "Swarm Testing" (ISSTA'12): each seed draws its own subset of
  * features and its own rates, because runs in which everything happens at once hide what only a
- * few things together can cause. A planted bug may bias the draw towards the run that the table of
- * docs/protocol.md, section 8, says finds it.
+ * few things together can cause. No draw knows of a planted bug: what finds those is what finds
+ * others.
  */
 #ifndef DKV_SIM_MIX_H
 #define DKV_SIM_MIX_H
@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/planted.h"
 #include "base/prng.h"
 #include "replica/replica.h"
 
@@ -96,9 +95,6 @@ struct mix {
 };
 
 /* nodes and first_slot: 0 lets the seed choose. */
-void mix_draw(struct mix *m, struct prng *p, uint32_t nodes, uint64_t first_slot, enum planted bug);
-
-/* bias.c: make the run likely that finds this bug. Nothing for PLANTED_NONE. */
-void mix_bias(struct mix *m, struct prng *p, enum planted bug, uint32_t nodes);
+void mix_draw(struct mix *m, struct prng *p, uint32_t nodes, uint64_t first_slot);
 
 #endif

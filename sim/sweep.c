@@ -53,7 +53,6 @@ static void sweep_one(const struct sweep_options *options, struct worker *me, ui
         .events = options->events,
         .nodes = options->nodes,
         .first_slot = options->first_slot,
-        .bug = options->bug,
     };
     struct world_result result;
     me->events = 0;

@@ -283,7 +283,7 @@ void world_run(const struct world_options *options, volatile uint64_t *progress_
     assert(w != NULL);
     w->options = *options;
     prng_init(&w->prng, options->seed);
-    mix_draw(&w->mix, &w->prng, options->nodes, options->first_slot, options->bug);
+    mix_draw(&w->mix, &w->prng, options->nodes, options->first_slot);
     if (options->trace != NULL)
         trace_mix(w);
     truth_init(w);
