@@ -469,25 +469,25 @@ static enum dkv_status client_enter(struct dkv_client *client, struct operation 
     return status;
 }
 
-enum dkv_status dkv_submit(struct dkv_client *client, const struct dkv_op *from,
+enum dkv_status dkv_submit(struct dkv_client *client, const struct dkv_op *op,
                            void (*on_answer)(void *context, struct dkv_answer *answer),
                            void *context, const char **out_text)
 {
-    assert(from->kind >= DKV_GET && from->kind <= DKV_CAS);
+    assert(op->kind >= DKV_GET && op->kind <= DKV_CAS);
     const char *text = "out of memory";
     enum dkv_status status = DKV_NO_MEMORY;
-    struct operation *op = operation_new(client, from);
-    if (op != NULL) {
-        op->on_answer = on_answer;
-        op->context = context;
-        text = op_check(op);
-        status = text == NULL ? client_enter(client, op, from->op_id, &text) : DKV_INVALID;
+    struct operation *made = operation_new(client, op);
+    if (made != NULL) {
+        made->on_answer = on_answer;
+        made->context = context;
+        text = op_check(made);
+        status = text == NULL ? client_enter(client, made, op->op_id, &text) : DKV_INVALID;
     }
     if (status == DKV_OK) {
-        operation_attempt(op);
+        operation_attempt(made);
         return DKV_OK;
     }
-    mem_free(op);
+    mem_free(made);
     if (out_text != NULL)
         *out_text = text;
     return status;
