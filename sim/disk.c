@@ -255,6 +255,7 @@ void disk_write_checkpoint(struct world *w, uint32_t node, struct checkpoint *c)
 {
     struct disk *d = &w->nodes[node].disk;
     assert(d->checkpoint == NULL);
+    truth_on_freeze(w, node, &c->head);
     d->checkpoint = c;
     schedule_add(&w->schedule, (struct task){
                                    .at_ns = w->now_ns + 4 * disk_delay(w, d),

@@ -221,6 +221,13 @@ static void truth_check_hash(struct world *w, uint32_t node, uint64_t applied, u
     s->hash = hash;
 }
 
+void truth_on_freeze(struct world *w, uint32_t node, const struct checkpoint_head *head)
+{
+    if (head->applied > w->truth.durable_to[node])
+        world_fail(w, "node %u writes a checkpoint of slot %lu; its disk has chosen_to %lu",
+                   node + 1, head->applied, w->truth.durable_to[node]);
+}
+
 void truth_on_checkpoint(struct world *w, uint32_t node, const struct checkpoint_head *head)
 {
     truth_check_hash(w, node, head->applied, head->hash);

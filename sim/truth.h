@@ -67,9 +67,11 @@ struct truth {
 void truth_init(struct world *w);
 void truth_fini(struct truth *t);
 
-/* A write reached the node's disk; a whole number of turns did. */
+/* A write reached the node's disk; a whole number of turns did; a checkpoint is to be written, and
+   it was. */
 void truth_on_durable(struct world *w, uint32_t node, const struct durable *d);
 void truth_on_synced(struct world *w, uint32_t node);
+void truth_on_freeze(struct world *w, uint32_t node, const struct checkpoint_head *head);
 void truth_on_checkpoint(struct world *w, uint32_t node, const struct checkpoint_head *head);
 void truth_on_wiped(struct world *w, uint32_t node);
 
