@@ -39,28 +39,28 @@ enum writing {
 /* The stream that this node dials, to one member. */
 struct peer {
     struct node *node;
-    uint32_t index;
     struct rpc_channel *channel;
     struct rpc_stream *stream; /* NULL when idle. */
-    enum peer_state state;
     uint64_t dial_at_ns;
     uint64_t backoff_ns;
-    bool complained;          /* It was logged that it cannot be reached. */
+    uint64_t heard_ns; /* When its last message came; 0: never. */
+    uint64_t sent;
+    uint64_t dropped;         /* Messages that its full queue cost. */
     struct wire_list pending; /* What goes into the next envelope. */
     /* The last Hello for it: a stream begins with one, and FetchChosen needs one. */
     struct hello hello;
+    enum peer_state state;
+    uint32_t index;
+    enum refusal we_refuse; /* Our last word about its Hello. */
     bool hello_known;
     bool hello_sent;        /* On this stream. */
-    uint64_t heard_ns;      /* When its last envelope came; 0: never. */
-    enum refusal we_refuse; /* Our last word about its Hello. */
+    bool complained;        /* It was logged that it cannot be reached. */
     char refused_text[256]; /* For a status, while it is encoded. */
-    uint64_t sent;
-    uint64_t dropped; /* Messages that its full queue cost. */
     /* Shared with the client's poller. */
-    _Atomic int writing; /* enum writing */
     struct mail up_mail;
     struct mail written_mail;
     struct mail down_mail;
+    _Atomic int writing;          /* enum writing */
     enum rpc_status close_status; /* Set before down_mail is pushed, as close_text. */
     char close_text[RPC_TEXT_SIZE_MAX + 1];
 };

@@ -173,13 +173,12 @@ static int request_take_memory(struct node *n, struct request *r)
         replica_get_slot(n->replica, slot, &view);
         if (!view.in_memory)
             continue;
-        /* A reference is no change that the replica could see. */
         struct row row = {
             .slot = slot,
             .promised = view.promised,
             .accepted = view.accepted,
-            .vote = value_ref((struct value *)(uintptr_t)view.vote),
-            .chosen = value_ref((struct value *)(uintptr_t)view.chosen),
+            .vote = value_ref(view.vote),
+            .chosen = value_ref(view.chosen),
         };
         if (row_is_empty(&row))
             continue;

@@ -163,6 +163,7 @@ static void node_commit(struct node *n)
 
 static void node_answer(struct node *n, const struct answer *answer)
 {
+    /* The handle is the address that op_on_mail gave. NOLINTNEXTLINE(performance-no-int-to-ptr) */
     struct node_op *op = (struct node_op *)(uintptr_t)answer->handle;
     list_remove(&op->link);
     metrics_count_op(&n->metrics, op, NODE_OP_ANSWERED, answer, n->now_ns);

@@ -112,8 +112,7 @@ static int request_take_memory(struct node *n, struct request *r)
         if (!view.in_memory)
             break;
         if (view.chosen != NULL) {
-            /* A reference is no change that the replica could see. */
-            r->values[r->values_count] = value_ref((struct value *)(uintptr_t)view.chosen);
+            r->values[r->values_count] = value_ref(view.chosen);
             bytes += view.chosen->size;
         }
         r->values_count++;
@@ -188,11 +187,10 @@ static void request_on_mail(struct mail *mail, void *owner)
     uint64_t delay_ns = in.delay_ns[0] + out.delay_ns[0];
     r->later.run = request_on_due;
     r->later.size = sizeof(*r);
-    if (in.copies == 0 || out.copies == 0)
-        request_fail(r, RPC_UNAVAILABLE, "lost by a fault rule");
-    else if (delay_ns == 0)
+    bool lost = in.copies == 0 || out.copies == 0;
+    if (!lost && delay_ns == 0)
         request_serve(n, r);
-    else if (later_add(&n->later, &r->later, n->now_ns + delay_ns) != 0)
+    else if (lost || later_add(&n->later, &r->later, n->now_ns + delay_ns) != 0)
         request_fail(r, RPC_UNAVAILABLE, "lost by a fault rule");
 }
 

@@ -250,8 +250,8 @@ struct slot_view {
     bool in_memory; /* Else nothing below says anything: look at the disk. */
     struct ballot promised;
     struct ballot accepted;
-    const struct value *vote;   /* Borrowed until the next step, or NULL. */
-    const struct value *chosen; /* The same; NULL: not known to be chosen. */
+    struct value *vote;   /* Borrowed until the next step (value_ref keeps it), or NULL. */
+    struct value *chosen; /* The same; NULL: not known to be chosen. */
 };
 
 void replica_get_slot(const struct replica *r, uint64_t number, struct slot_view *out_view);
