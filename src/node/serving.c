@@ -21,7 +21,6 @@ struct request {
     struct rpc_call *call;
     struct wire_fetch fetch;
     bool on_disk;
-    uint64_t next;         /* Where to ask again; 0: all was looked at. */
     struct value **values; /* From memory: of slots first, first + 1, ...; NULL: not known. */
     size_t values_count;
 };
@@ -44,15 +43,15 @@ static void request_fail(struct request *r, enum rpc_status status, const char *
 
 struct encoding {
     struct wire_list list;
-    uint64_t next; /* The slot that did not fit; 0: none. */
+    uint64_t last; /* The slot that was added last; 0: none. */
 };
 
 static int encode_value(void *context, uint64_t slot, struct value *value)
 {
     struct encoding *e = context;
     int err = wire_chosen_add(&e->list, slot, value->kind, value->tag, value_bytes(value));
-    if (err == ERR_FULL)
-        e->next = slot;
+    if (err == 0)
+        e->last = slot;
     return err;
 }
 
@@ -70,9 +69,8 @@ static int encode_disk(struct request *r, struct encoding *e, struct store_error
     uint64_t to = r->fetch.to;
     if (to - r->fetch.from >= SLOTS_MAX)
         to = r->fetch.from + SLOTS_MAX - 1;
-    int err = acceptor_store_read_chosen(r->node->acceptor, r->fetch.from, to, BYTES_MAX,
-                                         encode_value, e, error);
-    return err;
+    return acceptor_store_read_chosen(r->node->acceptor, r->fetch.from, to, BYTES_MAX, encode_value,
+                                      e, error);
 }
 
 static void request_encode(struct mail *mail, void *owner)
@@ -85,7 +83,7 @@ static void request_encode(struct mail *mail, void *owner)
     if (err == ERR_FULL)
         err = 0;
     if (err == 0)
-        err = wire_chosen_end(&e.list, e.next != 0 ? e.next : r->next);
+        err = wire_chosen_end(&e.list, e.last > 0 && e.last < r->fetch.to ? e.last + 1 : 0);
     if (err == 0) {
         rpc_call_answer(r->call, &e.list.buf);
         request_free(r);
@@ -117,8 +115,6 @@ static int request_take_memory(struct node *n, struct request *r)
         }
         r->values_count++;
     }
-    r->next =
-        r->values_count < slots || r->fetch.from + slots > r->fetch.to ? 0 : r->fetch.from + slots;
     return 0;
 }
 
@@ -127,10 +123,7 @@ static void request_serve(struct node *n, struct request *r)
     struct replica_status status;
     replica_get_status(n->replica, &status);
     r->on_disk = r->fetch.from <= status.durable_applied;
-    if (r->on_disk && r->fetch.to > status.durable_applied) {
-        r->fetch.to = status.durable_applied;
-        r->next = status.durable_applied + 1;
-    } else if (!r->on_disk && request_take_memory(n, r) != 0) {
+    if (!r->on_disk && request_take_memory(n, r) != 0) {
         request_fail(r, RPC_RESOURCE_EXHAUSTED, "no memory");
         return;
     }

@@ -104,6 +104,42 @@ static void test_bad_network(void **state)
     world_cut(&world, 1, false);
 }
 
+/* As a member would: ask node 1 for slots, which must come without a gap. Gives how many came. */
+static uint64_t fetch_slots(uint64_t from, uint64_t to, uint64_t *out_next)
+{
+    struct wire_fetch fetch = {
+        .from = from,
+        .to = to,
+        .hello = {.protocol_version = PROTOCOL_VERSION,
+                  .mode = MODE_CLASSIC,
+                  .cluster = "test",
+                  .members = {.count = 3, .ids = {1, 2, 3}},
+                  .id = 2,
+                  .boot = 1,
+                  .disk_id = {1}},
+    };
+    struct buf request = {0};
+    assert_int_equal(wire_encode_fetch(&fetch, &request), 0);
+    struct rpc_result r = world_call(&world, 0, WIRE_PAXOS_FETCH_CHOSEN, &request, WAIT_NS);
+    assert_int_equal(r.status, RPC_OK);
+    struct wire_arena arena;
+    struct wire_error error;
+    struct wire_chosen chosen;
+    struct message m;
+    uint64_t slots = 0;
+    wire_arena_init(&arena);
+    assert_int_equal(wire_chosen_begin(buf_bytes(&r.body), from, to, &chosen, &error), 0);
+    while (wire_chosen_next(&chosen, &arena, &m, &error) == 0) {
+        assert_int_equal(m.slot, from + slots);
+        slots++;
+        value_unref(m.value);
+    }
+    *out_next = chosen.next;
+    wire_arena_fini(&arena);
+    buf_fini(&r.body);
+    return slots;
+}
+
 /* Whoever is no member of this cluster is told so. */
 static void test_fetching_needs_a_member(void **state)
 {
@@ -124,24 +160,30 @@ static void test_fetching_needs_a_member(void **state)
     struct rpc_result r = world_call(&world, 0, WIRE_PAXOS_FETCH_CHOSEN, &request, WAIT_NS);
     assert_int_equal(r.status, RPC_FAILED_PRECONDITION);
     assert_non_null(strstr(r.text, "another cluster"));
+    uint64_t next;
+    assert_int_equal(fetch_slots(1, 3, &next), 3);
+    assert_int_equal(next, 0);
+}
 
-    snprintf(fetch.hello.cluster, sizeof(fetch.hello.cluster), "test");
-    assert_int_equal(wire_encode_fetch(&fetch, &request), 0);
-    r = world_call(&world, 0, WIRE_PAXOS_FETCH_CHOSEN, &request, WAIT_NS);
-    assert_int_equal(r.status, RPC_OK);
-    struct wire_arena arena;
-    struct wire_error error;
-    struct wire_chosen chosen;
-    struct message m;
-    wire_arena_init(&arena);
-    assert_int_equal(wire_chosen_begin(buf_bytes(&r.body), 1, 3, &chosen, &error), 0);
-    for (uint64_t slot = 1; slot <= 3; slot++) {
-        assert_int_equal(wire_chosen_next(&chosen, &arena, &m, &error), 0);
-        assert_int_equal(m.slot, slot);
-        value_unref(m.value);
+/* More than one answer holds: it says where to go on, and does not jump over anything. */
+static void test_fetching_goes_on(void **state)
+{
+    (void)state;
+    static uint8_t large[VALUE_SIZE_MAX];
+    struct command c = {
+        .kind = COMMAND_PUT, .key = bytes_of("large"), .value = {large, sizeof(large)}};
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(world_write(&world, 0, &c, WAIT_NS, NULL), RPC_OK);
+    uint64_t to = node_applied(world.nodes[0].node);
+    uint64_t from = 1;
+    for (int calls = 0; from != 0; calls++) {
+        assert_true(calls < 10);
+        uint64_t next;
+        uint64_t slots = fetch_slots(from, to, &next);
+        assert_true(slots > 0);
+        assert_int_equal(next, from + slots <= to ? from + slots : 0);
+        from = next;
     }
-    wire_arena_fini(&arena);
-    buf_fini(&r.body);
 }
 
 /* A node of another cluster at a member's address: refused, and the others go on. */
@@ -176,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_catching_up),
         cmocka_unit_test(test_bad_network),
         cmocka_unit_test(test_fetching_needs_a_member),
+        cmocka_unit_test(test_fetching_goes_on),
         cmocka_unit_test(test_another_cluster_is_refused),
     };
     int failed = cmocka_run_group_tests(tests, setup, teardown);
