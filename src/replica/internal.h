@@ -35,6 +35,12 @@
 /* and no further than this from the first one. */
 #define HOLES_SPAN 4096
 
+/*
+ * With so many writes on their way to a disk that does not keep up, no more are asked for: neither
+ * by others' requests, which will be repeated, nor for chosen_to, which can wait.
+ */
+#define WRITES_WAITING_MAX 65536
+
 /* This node's attempts to decide one slot. */
 struct proposal {
     struct list link; /* In replica.proposals. */
@@ -162,6 +168,19 @@ void replica_note_slot(struct replica *r, uint64_t slot);
 
 /* Persist d, and number it. */
 int replica_write(struct replica *r, const struct durable *d) MUST_CHECK;
+
+/* Writes asked for that are not known to be durable. */
+uint64_t replica_writes_waiting(const struct replica *r);
+
+/* Bytes of the log in memory: values, and the slots that hold them. */
+uint64_t replica_log_memory(const struct replica *r);
+
+/*
+ * The log has more than `bytes` in memory, and a checkpoint that is under way or due will make
+ * room: what brings more may wait for it. False when all of it is above what was applied: then the
+ * very slot that brings more may be the one that all others wait for.
+ */
+bool replica_log_waits_above(const struct replica *r, uint64_t bytes);
 
 /* hello.c */
 int hello_on_peer_up(struct replica *r, uint32_t index) MUST_CHECK;

@@ -16,6 +16,8 @@
 /* At most so many slots in one request; the answer is bounded in bytes as well. */
 #define FETCH_SLOTS_MAX 4096
 #define FETCH_TIMEOUT_NS (500 * NS_PER_MS)
+/* With more writes than this on their way to the disk, nothing is fetched. */
+#define FETCH_WRITES_MAX 16384
 
 int learning_tell(struct replica *r, uint32_t to, uint64_t number, struct ballot b, struct value *v,
                   bool with_value)
@@ -97,24 +99,37 @@ int learning_decide(struct replica *r, uint64_t number, struct value *v)
     return applying_run(r);
 }
 
+/* The value that a LEARN means, if it is at hand and there is room for it; else NULL. */
+static struct value *learning_find_value(const struct replica *r, const struct slot *slot,
+                                         const struct message *m)
+{
+    struct value *vote = slot->acceptor.value;
+    if (m->value != NULL) {
+        bool is_held = vote != NULL && value_equal(vote, m->value);
+        /* A log that the checkpoints cannot keep up with must not fill the memory. */
+        bool waits = replica_log_waits_above(r, 2 * r->options.tuning.log_bytes_max);
+        return is_held || !waits ? m->value : NULL;
+    }
+    if (tag_is_none(m->tag))
+        return value_noop();
+    /* The value at hand may be another ballot's: the tag tells. */
+    bool is_it = vote != NULL && tag_equal(vote->tag, m->tag);
+    return is_it || PLANTED(PLANTED_ANY_VALUE_IS_CHOSEN) ? vote : NULL;
+}
+
 int learning_on_learn(struct replica *r, const struct message *m)
 {
     replica_note_slot(r, m->slot);
     if (m->slot < r->slots.first || m->slot > replica_window_end(r))
         return 0;
-    if (m->value != NULL)
-        return learning_decide(r, m->slot, m->value);
-    if (tag_is_none(m->tag))
-        return learning_decide(r, m->slot, value_noop());
     struct slot *slot = NULL;
     TRY(slots_get(&r->slots, m->slot, &slot));
     r->frontier = max_u64(r->frontier, m->slot);
     if (slot->chosen != NULL)
         return tag_equal(slot->chosen->tag, m->tag) ? 0 : ERR_CORRUPT;
-    /* The value at hand may be another ballot's: the tag tells. */
-    struct value *vote = slot->acceptor.value;
-    if (vote != NULL && (tag_equal(vote->tag, m->tag) || PLANTED(PLANTED_ANY_VALUE_IS_CHOSEN)))
-        return learning_decide(r, m->slot, vote);
+    struct value *v = learning_find_value(r, slot, m);
+    if (v != NULL)
+        return learning_decide(r, m->slot, v);
     if (slot->hole_due_ns == 0 || slot->hole_due_ns > r->now_ns)
         slot->hole_due_ns = r->now_ns; /* Decided, and we lack the value: ask at once. */
     return 0;
@@ -166,6 +181,13 @@ static uint32_t learning_find_source(struct replica *r, uint64_t number)
     return MEMBER_NONE;
 }
 
+/* Catching up waits for the disk: it could bring more than the memory holds. */
+static bool learning_has_room(const struct replica *r)
+{
+    return !replica_log_waits_above(r, r->options.tuning.log_bytes_max) &&
+           replica_writes_waiting(r) < FETCH_WRITES_MAX;
+}
+
 static int learning_fetch(struct replica *r, uint32_t peer)
 {
     struct fetch *f = &r->fetch;
@@ -197,7 +219,7 @@ static int learning_fill(struct replica *r, uint64_t number, struct slot *slot)
 {
     slot->hole_due_ns = r->now_ns + learning_hedge(r);
     uint32_t source = learning_find_source(r, number);
-    if (r->fetch.active)
+    if (r->fetch.active || !learning_has_room(r))
         return 0;
     if (source == MEMBER_NONE || r->fetch.useless || PLANTED(PLANTED_LINK_STARVES)) {
         r->fetch.useless = false;
@@ -219,7 +241,7 @@ static int learning_tick_fetch(struct replica *r)
         *f = (struct fetch){.useless = true};
     if (f->active)
         replica_wake_at(r, f->deadline_ns);
-    if (!f->active && !f->useless) {
+    if (!f->active && !f->useless && learning_has_room(r)) {
         uint32_t source = learning_find_source(r, r->chosen_to + (f->eager ? 1 : FAR_BEHIND));
         f->eager = false;
         if (source != MEMBER_NONE)

@@ -51,6 +51,8 @@ static bool persisting_wants_checkpoint(struct replica *r)
 
 int persisting_tick(struct replica *r)
 {
+    if (replica_writes_waiting(r) >= WRITES_WAITING_MAX)
+        return 0; /* EVENT_DURABLE will come, and a tick behind it. */
     bool wants_checkpoint = persisting_wants_checkpoint(r);
     if (r->chosen_to > r->persisted_to) {
         if (wants_checkpoint || r->effects->writes_count > 0 ||

@@ -322,9 +322,14 @@ static bool proposing_wants_claim(const struct replica *r)
     const struct replica_tuning *t = &r->options.tuning;
     if (!proposing_has_work(r) || r->claims + r->batches >= t->pipeline_max)
         return false;
-    if (r->batches_bytes + (uint64_t)r->claims * t->batch_bytes_max >= t->pipeline_bytes_max)
+    /* A batch is longer than the bound when its first command alone is. */
+    uint64_t batch_bytes = t->batch_bytes_max;
+    if (!list_is_empty(&r->queue))
+        batch_bytes = max_u64(batch_bytes, LIST_ENTRY(r->queue.next, struct op, link)->size);
+    uint64_t claimed = r->claims * batch_bytes;
+    if (r->batches_bytes + claimed >= t->pipeline_bytes_max)
         return false;
-    return r->queue_bytes > (uint64_t)r->claims * t->batch_bytes_max || r->claims == 0;
+    return r->queue_bytes > claimed || r->claims == 0;
 }
 
 static int proposing_claim(struct replica *r)

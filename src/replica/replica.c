@@ -136,6 +136,23 @@ int replica_write(struct replica *r, const struct durable *d)
 
 /* ---- Small things -------------------------------------------------------------------------- */
 
+uint64_t replica_writes_waiting(const struct replica *r)
+{
+    return r->write_sequence - r->durable_sequence;
+}
+
+uint64_t replica_log_memory(const struct replica *r)
+{
+    uint64_t slots = r->slots.end - r->slots.first;
+    return r->stats.log_bytes + slots * (sizeof(struct slot) + sizeof(struct value));
+}
+
+bool replica_log_waits_above(const struct replica *r, uint64_t bytes)
+{
+    bool makes_room = r->checkpointing || machine_applied(r->machine) > r->checkpoint_slot;
+    return makes_room && replica_log_memory(r) > bytes;
+}
+
 void replica_wake_at(struct replica *r, uint64_t at_ns)
 {
     r->wake_ns = min_u64(r->wake_ns, at_ns);

@@ -10,6 +10,12 @@
 #include "base/planted.h"
 #include "replica/internal.h"
 
+/* A disk that stands still must not let requests pile up in memory. This node's own are few. */
+static bool voting_is_overloaded(const struct replica *r, uint32_t from)
+{
+    return from != r->self && replica_writes_waiting(r) >= WRITES_WAITING_MAX;
+}
+
 static int voting_persist(struct replica *r, uint64_t number, const struct slot *slot)
 {
     const struct acceptor *a = &slot->acceptor;
@@ -67,6 +73,8 @@ static int voting_refuse(struct replica *r, uint32_t from, const struct message 
 int voting_on_prepare(struct replica *r, uint32_t from, const struct message *m)
 {
     replica_note_slot(r, m->slot);
+    if (voting_is_overloaded(r, from))
+        return 0;
     struct slot *slot = NULL;
     TRY(voting_find(r, from, m, &slot));
     if (slot == NULL)
@@ -99,7 +107,9 @@ int voting_on_accept(struct replica *r, uint32_t from, const struct message *m)
 {
     replica_note_slot(r, m->slot);
     /* A log that the checkpoints cannot keep up with must not fill the memory. */
-    if (from != r->self && r->stats.log_bytes > 2 * r->options.tuning.log_bytes_max)
+    if (from != r->self && replica_log_waits_above(r, 2 * r->options.tuning.log_bytes_max))
+        return 0;
+    if (voting_is_overloaded(r, from))
         return 0;
     struct slot *slot = NULL;
     TRY(voting_find(r, from, m, &slot));

@@ -20,6 +20,12 @@ static void bench_connect(struct bench *b)
 
 void bench_open(struct bench *b, uint32_t count, bool admitted)
 {
+    bench_open_tuned(b, count, admitted, &replica_tuning_default);
+}
+
+void bench_open_tuned(struct bench *b, uint32_t count, bool admitted,
+                      const struct replica_tuning *tuning)
+{
     memset(b, 0, sizeof(*b));
     b->count = count;
     b->now_ns = 1000 * MS;
@@ -31,7 +37,7 @@ void bench_open(struct bench *b, uint32_t count, bool admitted)
             .first_slot = 1,
             .seed = i,
             .limits = machine_limits_default,
-            .tuning = replica_tuning_default,
+            .tuning = *tuning,
         };
         options.identity.members.count = count;
         for (uint32_t j = 0; j < count; j++)

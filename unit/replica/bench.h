@@ -53,6 +53,8 @@ struct bench {
 
 /* `count` nodes with ids 1.., admitted or not, all connected to each other. */
 void bench_open(struct bench *b, uint32_t count, bool admitted);
+void bench_open_tuned(struct bench *b, uint32_t count, bool admitted,
+                      const struct replica_tuning *tuning);
 void bench_close(struct bench *b);
 
 /* One event to one node, with its effects carried out. */

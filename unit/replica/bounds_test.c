@@ -1,0 +1,200 @@
+/*
+ * bounds_test.c -- memory stays bounded: when a node learns faster than its disk writes, when its
+ * disk stands still, when clients send large values.
+ *
+ * One node of three is under test; the other two are dead, and the test speaks for them.
+ */
+#include "../unit.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "bench.h"
+
+#define KIB ((size_t)1 << 10)
+#define VALUE_KIB 60
+
+static struct bench *open_bench(const struct replica_tuning *tuning)
+{
+    struct bench *b = mem_alloc(sizeof(*b));
+    assert_non_null(b);
+    bench_open_tuned(b, 3, true, tuning);
+    b->dead[1] = true;
+    b->dead[2] = true;
+    return b;
+}
+
+static void close_bench(struct bench *b)
+{
+    bench_close(b);
+    mem_free(b);
+    assert_int_equal(mem_outstanding(), 0);
+}
+
+/* A batch of node 2's: one put of VALUE_KIB. */
+static struct value *value_of(uint64_t sequence)
+{
+    static uint8_t bytes[VALUE_KIB * KIB];
+    struct command c = {
+        .kind = COMMAND_PUT,
+        .key = bytes_of("k"),
+        .value = {.data = bytes, .size = sizeof(bytes)},
+    };
+    struct buf encoded = {0};
+    assert_int_equal(command_encode(&c, &encoded), 0);
+    struct tag tag = {.node = 2, .boot = 1, .sequence = sequence};
+    struct value *v = NULL;
+    assert_int_equal(value_new(VALUE_BATCH, tag, buf_bytes(&encoded), &v), 0);
+    buf_fini(&encoded);
+    return v;
+}
+
+static void say(struct bench *b, struct message m)
+{
+    m.ballot = (struct ballot){.round = 1, .node = 2, .boot = 1};
+    bench_say(b, 1, 0, m);
+}
+
+static void say_value(struct bench *b, enum message_kind kind, uint64_t slot)
+{
+    struct value *v = value_of(slot);
+    say(b, (struct message){.kind = kind, .slot = slot, .tag = v->tag, .value = v});
+    value_unref(v);
+}
+
+static void checkpointed(struct bench *b, uint64_t slot)
+{
+    bench_step(b, 0, (struct event){.kind = EVENT_CHECKPOINTED, .slot = slot});
+}
+
+static uint64_t applied(const struct bench *b)
+{
+    return machine_applied(replica_machine(b->nodes[0]));
+}
+
+static void catching_up_waits_for_the_checkpoint(void **state)
+{
+    (void)state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.checkpoint_bytes = 64 * KIB;
+    tuning.log_bytes_max = 1024 * KIB;
+    struct bench *b = open_bench(&tuning);
+    struct progress progress = {.boot = 1, .chosen_to = 10000, .frontier = 10000};
+    say(b, (struct message){.kind = MESSAGE_HEARTBEAT, .progress = progress});
+    bench_tick(b, 0);
+    assert_int_equal(b->sent[MESSAGE_FETCH], 1);
+
+    uint64_t slot = 1;
+    while (slot * VALUE_KIB <= 1024)
+        say_value(b, MESSAGE_CHOSEN, slot++);
+    assert_int_equal(applied(b), slot - 1);
+    say(b, (struct message){.kind = MESSAGE_CHOSEN, .slot = slot});
+    for (int i = 0; i < 1000; i++) {
+        b->now_ns += MS;
+        bench_tick(b, 0);
+        bench_sync(b, 0);
+    }
+    assert_int_equal(b->sent[MESSAGE_FETCH], 1);
+
+    checkpointed(b, slot - 1);
+    bench_tick(b, 0);
+    assert_int_equal(b->sent[MESSAGE_FETCH], 2);
+    close_bench(b);
+}
+
+static void what_is_learnt_waits_for_the_checkpoint(void **state)
+{
+    (void)state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.checkpoint_bytes = 64 * KIB;
+    tuning.log_bytes_max = 256 * KIB;
+    struct bench *b = open_bench(&tuning);
+    say_value(b, MESSAGE_LEARN, 1);
+    say_value(b, MESSAGE_LEARN, 2);
+    bench_tick(b, 0);
+    bench_sync(b, 0);
+    for (uint64_t slot = 3; slot <= 100; slot++)
+        say_value(b, MESSAGE_LEARN, slot);
+    uint64_t held = applied(b);
+    assert_true(held * VALUE_KIB >= 512 && held * VALUE_KIB < 640);
+
+    checkpointed(b, 2);
+    say_value(b, MESSAGE_LEARN, held + 1);
+    assert_int_equal(applied(b), held + 1);
+    close_bench(b);
+}
+
+/* What no checkpoint can make room for must not keep out the very slot that would. */
+static void a_full_log_takes_the_slot_that_all_others_wait_for(void **state)
+{
+    (void)state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.log_bytes_max = 64 * KIB;
+    struct bench *b = open_bench(&tuning);
+    for (uint64_t slot = 2; slot <= 6; slot++)
+        say_value(b, MESSAGE_ACCEPT, slot);
+    say_value(b, MESSAGE_ACCEPT, 1);
+    struct slot_view view;
+    replica_get_slot(b->nodes[0], 1, &view);
+    assert_non_null(view.vote);
+    for (uint64_t slot = 1; slot <= 6; slot++)
+        say_value(b, MESSAGE_LEARN, slot);
+    assert_int_equal(applied(b), 6);
+    close_bench(b);
+}
+
+static void a_disk_that_stands_still_is_asked_for_no_more_votes(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(&replica_tuning_default);
+    struct message prepare = {.kind = MESSAGE_PREPARE, .slot = 1};
+    prepare.ballot = (struct ballot){.node = 2, .boot = 1};
+    for (uint64_t round = 1; round <= 100000; round++) {
+        prepare.ballot.round = round;
+        bench_say(b, 1, 0, prepare);
+    }
+    struct slot_view view;
+    replica_get_slot(b->nodes[0], 1, &view);
+    assert_in_range(view.promised.round, 1024, 70000);
+    bench_sync(b, 0);
+    bench_say(b, 1, 0, prepare);
+    replica_get_slot(b->nodes[0], 1, &view);
+    assert_int_equal(view.promised.round, 100000);
+    close_bench(b);
+}
+
+static void large_values_fill_the_pipeline_by_their_bytes(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(&replica_tuning_default);
+    static uint8_t bytes[1024 * KIB];
+    struct command c = {
+        .kind = COMMAND_PUT,
+        .key = bytes_of("k"),
+        .value = {.data = bytes, .size = sizeof(bytes)},
+    };
+    struct buf encoded = {0};
+    assert_int_equal(command_encode(&c, &encoded), 0);
+    for (int i = 0; i < 32; i++) {
+        struct replica_op op = {
+            .kind = OP_WRITE, .deadline_ns = UINT64_MAX, .command = buf_bytes(&encoded)};
+        bench_step(b, 0, (struct event){.kind = EVENT_OP, .op = &op});
+    }
+    buf_fini(&encoded);
+    bench_tick(b, 0);
+    uint64_t claims = b->sent[MESSAGE_PREPARE] / 2;
+    assert_in_range(claims, 4, 8);
+    close_bench(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(catching_up_waits_for_the_checkpoint),
+        cmocka_unit_test(what_is_learnt_waits_for_the_checkpoint),
+        cmocka_unit_test(a_full_log_takes_the_slot_that_all_others_wait_for),
+        cmocka_unit_test(a_disk_that_stands_still_is_asked_for_no_more_votes),
+        cmocka_unit_test(large_values_fill_the_pipeline_by_their_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
