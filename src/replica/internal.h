@@ -220,6 +220,8 @@ struct batch *proposing_take_batch(struct replica *r, struct slot *slot);
 
 /* learning.c */
 int learning_decide(struct replica *r, uint64_t number, struct value *v) MUST_CHECK;
+/* chosen_to, as far as slots are known to be chosen without a gap. */
+void learning_advance(struct replica *r);
 int learning_on_learn(struct replica *r, const struct message *m) MUST_CHECK;
 int learning_on_chosen(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
 int learning_on_progress(struct replica *r, uint32_t from, const struct progress *p) MUST_CHECK;

@@ -65,6 +65,16 @@ static int learning_settle(struct replica *r, uint64_t number, struct slot *slot
     return 0;
 }
 
+void learning_advance(struct replica *r)
+{
+    for (;;) {
+        const struct slot *next = slots_find(&r->slots, r->chosen_to + 1);
+        if (next == NULL || next->chosen == NULL)
+            return;
+        r->chosen_to++;
+    }
+}
+
 int learning_decide(struct replica *r, uint64_t number, struct value *v)
 {
     assert(v != NULL);
@@ -89,13 +99,7 @@ int learning_decide(struct replica *r, uint64_t number, struct value *v)
 #endif
     proposing_drop(r, slot);
     TRY(learning_settle(r, number, slot));
-
-    for (;;) {
-        const struct slot *next = slots_find(&r->slots, r->chosen_to + 1);
-        if (next == NULL || next->chosen == NULL)
-            break;
-        r->chosen_to++;
-    }
+    learning_advance(r);
     return applying_run(r);
 }
 

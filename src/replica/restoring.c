@@ -1,8 +1,6 @@
 /*
  * restoring.c -- from disk to memory, before anything is said or heard.
  */
-#include <assert.h>
-
 #include <string.h>
 
 #include "replica/internal.h"
@@ -53,8 +51,11 @@ static int restoring_peer(struct replica *r, const struct durable *d)
     uint32_t index = members_index(replica_members(r), d->peer);
     if (index == MEMBER_NONE || index == r->self)
         return ERR_CORRUPT;
-    memcpy(r->peers[index].disk_id, d->disk_id, DISK_ID_SIZE);
-    r->peers[index].disk_known = true;
+    struct peer *peer = &r->peers[index];
+    if (peer->disk_known && memcmp(peer->disk_id, d->disk_id, DISK_ID_SIZE) != 0)
+        return ERR_CORRUPT;
+    memcpy(peer->disk_id, d->disk_id, DISK_ID_SIZE);
+    peer->disk_known = true;
     return 0;
 }
 
@@ -106,11 +107,14 @@ int replica_start(struct replica *r, uint64_t now_ns)
         if (slot->chosen == NULL)
             slot->chosen = value_ref(slot->acceptor.value);
     }
+    /* chosen_to is written behind the LEARNT records it covers: of a torn commit these may be left.
+       What they say is true, and nobody else would look at a slot that is no hole. */
+    r->persisted_to = r->chosen_to;
+    learning_advance(r);
     r->frontier = r->chosen_to;
     for (uint64_t n = r->slots.first; n < r->slots.end; n++)
         restoring_count(r, n, slots_find(&r->slots, n));
     r->highest = max_u64(r->slots.end - 1, r->frontier);
-    r->persisted_to = r->chosen_to;
     r->persisted_ns = now_ns;
     r->durable_applied = applied;
     r->checkpoint_slot = applied;

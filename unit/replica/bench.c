@@ -18,6 +18,26 @@ static void bench_connect(struct bench *b)
     bench_deliver(b);
 }
 
+static void bench_open_node(struct bench *b, uint32_t node)
+{
+    struct replica_options options = {
+        .identity = {.cluster = "dkv", .mode = MODE_CLASSIC, .id = node + 1},
+        .boot = ++b->boots[node],
+        .admitted = b->admitted,
+        .first_slot = 1,
+        .seed = node,
+        .limits = machine_limits_default,
+        .tuning = b->tuning,
+    };
+    options.identity.members.count = b->count;
+    for (uint32_t j = 0; j < b->count; j++)
+        options.identity.members.ids[j] = j + 1;
+    memset(options.identity.disk_id, (int)node + 1, DISK_ID_SIZE);
+    int err = replica_open(&options, &b->nodes[node]);
+    assert(err == 0);
+    (void)err;
+}
+
 void bench_open(struct bench *b, uint32_t count, bool admitted)
 {
     bench_open_tuned(b, count, admitted, &replica_tuning_default);
@@ -29,28 +49,89 @@ void bench_open_tuned(struct bench *b, uint32_t count, bool admitted,
     memset(b, 0, sizeof(*b));
     b->count = count;
     b->now_ns = 1000 * MS;
+    b->admitted = admitted;
+    b->tuning = *tuning;
     for (uint32_t i = 0; i < count; i++) {
-        struct replica_options options = {
-            .identity = {.cluster = "dkv", .mode = MODE_CLASSIC, .id = i + 1},
-            .boot = 1,
-            .admitted = admitted,
-            .first_slot = 1,
-            .seed = i,
-            .limits = machine_limits_default,
-            .tuning = *tuning,
-        };
-        options.identity.members.count = count;
-        for (uint32_t j = 0; j < count; j++)
-            options.identity.members.ids[j] = j + 1;
-        memset(options.identity.disk_id, (int)i + 1, DISK_ID_SIZE);
-        int err = replica_open(&options, &b->nodes[i]);
-        assert(err == 0);
-        err = replica_start(b->nodes[i], b->now_ns);
+        bench_open_node(b, i);
+        int err = replica_start(b->nodes[i], b->now_ns);
         assert(err == 0);
         (void)err;
     }
     bench_connect(b);
 }
+
+/* ---- Disks --------------------------------------------------------------------------------- */
+
+static uint64_t disk_key(const struct durable *d)
+{
+    switch (d->kind) {
+    case DURABLE_VOTE:
+    case DURABLE_LEARNT:
+        return d->slot;
+    case DURABLE_PEER:
+        return d->peer;
+    case DURABLE_CHOSEN_TO:
+    case DURABLE_ADMITTED:
+        break;
+    }
+    return 0;
+}
+
+static void disk_write(struct bench_disk *disk, const struct durable *record)
+{
+    void *records = disk->records;
+    int err = mem_reserve(&records, &disk->capacity, disk->count + 1, sizeof(*record));
+    assert(err == 0);
+    (void)err;
+    disk->records = records;
+    disk->records[disk->count] = *record;
+    value_ref(record->value);
+    disk->count++;
+}
+
+static void disk_truncate(struct bench_disk *disk, size_t count)
+{
+    for (; disk->count > count; disk->count--)
+        value_unref(disk->records[disk->count - 1].value);
+}
+
+const struct durable *bench_on_disk(const struct bench *b, uint32_t node, enum durable_kind kind,
+                                    uint64_t slot)
+{
+    const struct bench_disk *disk = &b->disks[node];
+    for (size_t i = disk->synced; i > 0; i--) {
+        const struct durable *d = &disk->records[i - 1];
+        if (d->kind == kind && disk_key(d) == slot)
+            return d;
+    }
+    return NULL;
+}
+
+void bench_restart(struct bench *b, uint32_t node)
+{
+    struct bench_disk *disk = &b->disks[node];
+    disk_truncate(disk, disk->synced);
+    b->to_sync[node] = 0;
+    replica_close(b->nodes[node]);
+    bench_open_node(b, node);
+    for (size_t i = 0; i < disk->count; i++) {
+        const struct durable *d = &disk->records[i];
+        if (bench_on_disk(b, node, d->kind, disk_key(d)) != d)
+            continue; /* Written over later. */
+        int err = replica_restore(b->nodes[node], d);
+        assert(err == 0);
+        (void)err;
+    }
+    int err = replica_start(b->nodes[node], b->now_ns);
+    assert(err == 0);
+    (void)err;
+    for (uint32_t j = 0; j < b->count; j++) {
+        if (j != node)
+            bench_step(b, node, (struct event){.kind = EVENT_PEER_UP, .peer = j});
+    }
+}
+
+/* ---- One step ------------------------------------------------------------------------------ */
 
 static void bench_letter_fini(struct bench_letter *letter)
 {
@@ -66,6 +147,8 @@ void bench_close(struct bench *b)
     for (uint32_t i = 0; i < b->count; i++) {
         effects_fini(&b->effects[i]);
         replica_close(b->nodes[i]);
+        disk_truncate(&b->disks[i], 0);
+        mem_free(b->disks[i].records);
     }
 }
 
@@ -119,6 +202,8 @@ void bench_step(struct bench *b, uint32_t node, struct event event)
     (void)err;
     if (e->writes_count > 0)
         b->to_sync[node] = e->write_sequence;
+    for (size_t i = 0; i < e->writes_count; i++)
+        disk_write(&b->disks[node], &e->writes[i]);
     for (size_t i = 0; i < e->sends_count; i++) {
         struct message *m = &e->sends[i].message;
         b->sent[m->kind]++;
@@ -128,6 +213,9 @@ void bench_step(struct bench *b, uint32_t node, struct event event)
     }
     for (size_t i = 0; i < e->answers_count; i++)
         bench_note_answer(b, &e->answers[i]);
+    b->notices += e->notices_count;
+    if (e->notices_count > 0)
+        b->notice = e->notices[e->notices_count - 1];
     effects_clear(e);
 }
 
@@ -142,6 +230,7 @@ void bench_sync(struct bench *b, uint32_t node)
         return;
     struct event event = {.kind = EVENT_DURABLE, .sequence = b->to_sync[node]};
     b->to_sync[node] = 0;
+    b->disks[node].synced = b->disks[node].count;
     bench_step(b, node, event);
 }
 
@@ -151,19 +240,34 @@ void bench_say(struct bench *b, uint32_t from, uint32_t to, struct message m)
                (struct event){.kind = EVENT_MESSAGE, .peer = from, .link = 1, .message = &m});
 }
 
+/* A fetch is the driver's to answer, from the disk. */
+static void bench_serve(struct bench *b, const struct bench_letter *letter)
+{
+    if (b->dead[letter->to])
+        return;
+    const struct durable *end = bench_on_disk(b, letter->to, DURABLE_CHOSEN_TO, 0);
+    uint64_t slot = letter->message.slot;
+    for (; end != NULL && slot <= letter->message.to && slot <= end->slot; slot++) {
+        const struct durable *d = bench_on_disk(b, letter->to, DURABLE_LEARNT, slot);
+        if (d == NULL)
+            d = bench_on_disk(b, letter->to, DURABLE_VOTE, slot);
+        struct message m = {.kind = MESSAGE_CHOSEN, .slot = slot, .value = value_ref(d->value)};
+        bench_queue(b, letter->to, letter->from, m);
+    }
+    bench_queue(b, letter->to, letter->from,
+                (struct message){.kind = MESSAGE_CHOSEN, .slot = slot});
+}
+
 void bench_deliver(struct bench *b)
 {
     while (b->queue_count > 0) {
         struct bench_letter letter = b->queue[0];
         b->queue_count--;
         memmove(b->queue, b->queue + 1, b->queue_count * sizeof(*b->queue));
-        /* A fetch is the driver's to answer, from a disk that is not on this table. */
-        if (letter.message.kind == MESSAGE_FETCH) {
-            struct message nothing = {.kind = MESSAGE_CHOSEN, .slot = letter.message.slot};
-            bench_queue(b, letter.to, letter.from, nothing);
-        } else {
+        if (letter.message.kind == MESSAGE_FETCH)
+            bench_serve(b, &letter);
+        else
             bench_say(b, letter.from, letter.to, letter.message);
-        }
         bench_letter_fini(&letter);
     }
 }

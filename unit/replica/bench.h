@@ -3,7 +3,8 @@
  *
  * Time stands still until bench_run or bench_pass. Messages wait in a queue until delivered; a
  * filter may drop them. A node's writes are durable when bench_sync says so; bench_run syncs at
- * once the nodes whose `stalled` is not set. For more than that there is the simulator.
+ * once the nodes whose `stalled` is not set. A fetch is answered from what is durable. Checkpoints
+ * are lost. For more than that there is the simulator.
  */
 #ifndef DKV_UNIT_REPLICA_BENCH_H
 #define DKV_UNIT_REPLICA_BENCH_H
@@ -34,9 +35,21 @@ struct bench_answer {
     char value[64]; /* Of a read, or an append's output; empty when there is none. */
 };
 
+/* What a node has asked its disk for, in that order; the first `synced` of them are on it. */
+struct bench_disk {
+    struct durable *records;
+    size_t count;
+    size_t capacity;
+    size_t synced;
+};
+
 struct bench {
     uint32_t count;
     uint64_t now_ns;
+    bool admitted;
+    struct replica_tuning tuning;
+    uint64_t boots[MEMBERS_MAX];
+    struct bench_disk disks[MEMBERS_MAX];
     struct replica *nodes[MEMBERS_MAX];
     struct effects effects[MEMBERS_MAX];
     uint64_t to_sync[MEMBERS_MAX];
@@ -49,6 +62,8 @@ struct bench {
     bool (*lose)(const struct bench *b, const struct bench_letter *letter);
     struct bench_answer answers[BENCH_ANSWERS]; /* By handle. */
     uint64_t sent[MESSAGE_CHOSEN + 1];          /* Messages by kind since the start. */
+    struct notice notice;                       /* The last one of any node, */
+    uint64_t notices;                           /* and how many there were. */
 };
 
 /* `count` nodes with ids 1.., admitted or not, all connected to each other. */
@@ -61,6 +76,13 @@ void bench_close(struct bench *b);
 void bench_step(struct bench *b, uint32_t node, struct event event);
 void bench_tick(struct bench *b, uint32_t node);
 void bench_sync(struct bench *b, uint32_t node);
+
+/* The last record of a kind for a slot (or peer) that is on a node's disk, or NULL. */
+const struct durable *bench_on_disk(const struct bench *b, uint32_t node, enum durable_kind kind,
+                                    uint64_t slot);
+
+/* Lose power, and start again from what was synced: next boot, streams up, nothing said yet. */
+void bench_restart(struct bench *b, uint32_t node);
 
 /* A message as if `from` had sent it. */
 void bench_say(struct bench *b, uint32_t from, uint32_t to, struct message m);
