@@ -33,6 +33,7 @@ static void bench_open_node(struct bench *b, uint32_t node)
     for (uint32_t j = 0; j < b->count; j++)
         options.identity.members.ids[j] = j + 1;
     memset(options.identity.disk_id, (int)node + 1, DISK_ID_SIZE);
+    options.identity.disk_id[0] = (uint8_t)(options.identity.disk_id[0] + 16 * b->wipes[node]);
     int err = replica_open(&options, &b->nodes[node]);
     assert(err == 0);
     (void)err;
@@ -129,6 +130,15 @@ void bench_restart(struct bench *b, uint32_t node)
         if (j != node)
             bench_step(b, node, (struct event){.kind = EVENT_PEER_UP, .peer = j});
     }
+}
+
+void bench_wipe(struct bench *b, uint32_t node)
+{
+    disk_truncate(&b->disks[node], 0);
+    b->disks[node].synced = 0;
+    b->wipes[node]++;
+    b->boots[node] = 0;
+    bench_restart(b, node);
 }
 
 /* ---- One step ------------------------------------------------------------------------------ */

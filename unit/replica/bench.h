@@ -49,6 +49,7 @@ struct bench {
     bool admitted;
     struct replica_tuning tuning;
     uint64_t boots[MEMBERS_MAX];
+    uint8_t wipes[MEMBERS_MAX];
     struct bench_disk disks[MEMBERS_MAX];
     struct replica *nodes[MEMBERS_MAX];
     struct effects effects[MEMBERS_MAX];
@@ -83,6 +84,9 @@ const struct durable *bench_on_disk(const struct bench *b, uint32_t node, enum d
 
 /* Lose power, and start again from what was synced: next boot, streams up, nothing said yet. */
 void bench_restart(struct bench *b, uint32_t node);
+
+/* The same with an empty disk, which is another disk. */
+void bench_wipe(struct bench *b, uint32_t node);
 
 /* A message as if `from` had sent it. */
 void bench_say(struct bench *b, uint32_t from, uint32_t to, struct message m);
