@@ -6,7 +6,7 @@
 void delays_init(struct delays *d, uint64_t guess_ns)
 {
     memset(d, 0, sizeof(*d));
-    d->guess_ns = guess_ns;
+    d->p99_ns = guess_ns;
 }
 
 /* The value that one sample in a hundred passes: at most three of 256 are above it. */
@@ -33,11 +33,13 @@ void delays_add(struct delays *d, uint64_t sample_ns)
     d->next = (d->next + 1) % DELAYS_KEPT;
     if (d->count < UINT32_MAX)
         d->count++;
-    if (d->count == DELAYS_NEEDED || d->next % 16 == 0)
+    if (d->count < DELAYS_NEEDED)
+        d->p99_ns = sample_ns > d->p99_ns ? sample_ns : d->p99_ns;
+    else if (d->count == DELAYS_NEEDED || d->next % 16 == 0)
         d->p99_ns = delays_work_out(d);
 }
 
 uint64_t delays_p99(const struct delays *d)
 {
-    return d->count < DELAYS_NEEDED ? d->guess_ns : d->p99_ns;
+    return d->p99_ns;
 }

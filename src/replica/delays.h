@@ -7,12 +7,10 @@
 #include <stdint.h>
 
 #define DELAYS_KEPT 256
-#define DELAYS_NEEDED 32 /* Samples below which the guess is used. */
+#define DELAYS_NEEDED 32 /* Samples below which there is no talk of percentiles. */
 
-/* All zero with a guess has no samples. */
 struct delays {
-    uint64_t guess_ns;
-    uint64_t p99_ns; /* As of the last time it was worked out; of no use before DELAYS_NEEDED. */
+    uint64_t p99_ns; /* As of the last time it was worked out. */
     uint32_t count;  /* Of all samples, modulo nothing: saturates. */
     uint32_t next;
     uint64_t samples_ns[DELAYS_KEPT];
@@ -21,7 +19,12 @@ struct delays {
 void delays_init(struct delays *d, uint64_t guess_ns);
 void delays_add(struct delays *d, uint64_t sample_ns);
 
-/* The guess until DELAYS_NEEDED samples are known. Worked out anew every 16 samples. */
+/*
+ * Until DELAYS_NEEDED samples are known: the guess, or the longest of them if that is longer. (A
+ * disk that is slow from the start must not look quick for its first 32 commits: whoever backs off
+ * for less than a commit takes duels for slots, and none of them ends.) Worked out anew every 16
+ * samples.
+ */
 uint64_t delays_p99(const struct delays *d);
 
 #endif

@@ -20,6 +20,16 @@ static void the_guess_holds_until_enough_is_known(void **state)
     assert_int_equal(delays_p99(&d), 7);
 }
 
+static void what_is_slow_is_slow_at_once(void **state)
+{
+    (void)state;
+    struct delays d;
+    delays_init(&d, 5000);
+    delays_add(&d, 400000);
+    delays_add(&d, 300000);
+    assert_int_equal(delays_p99(&d), 400000);
+}
+
 static int descending(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a;
@@ -52,6 +62,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_guess_holds_until_enough_is_known),
+        cmocka_unit_test(what_is_slow_is_slow_at_once),
         cmocka_unit_test(against_a_twin_that_sorts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
