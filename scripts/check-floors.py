@@ -34,6 +34,7 @@ ALLOWED = {
     "src": BELOW_NODE + ["node", "service"],
     "cli": ["base", "history", "client", "dkv"],
     "sim": ["base", "paxos", "kv", "record", "replica", "history"],
+    "bench": ["base", "rpc"],
 }
 
 # What a header's name looks like, and the only folder that may include it, with the folder's own
