@@ -358,6 +358,11 @@ static void client_on_stream_gone(void *maker, struct rpc_stream *stream)
     pthread_mutex_unlock(&c->lock);
 }
 
+void rpc_channel_retry_now(struct rpc_channel *ch)
+{
+    grpc_channel_reset_connect_backoff(ch->grpc);
+}
+
 int rpc_channel_stream(struct rpc_channel *ch, const char *method,
                        const struct rpc_stream_events *events, void *context,
                        struct rpc_stream **out_stream)

@@ -82,6 +82,9 @@ int rpc_channel_call(struct rpc_channel *channel, const char *method, struct buf
 int rpc_channel_call_wait(struct rpc_channel *channel, const char *method, struct buf *request,
                           uint64_t timeout_ns, struct rpc_result *out_result) MUST_CHECK;
 
+/* Somebody knows that the server is back: connect again without waiting. Any thread. */
+void rpc_channel_retry_now(struct rpc_channel *channel);
+
 /*
  * Open a stream; see stream.h. The handle is set before the first callback can run; it is the
  * caller's to release. events outlive the stream. Any thread. ERR_CLOSED, ERR_NO_MEMORY.
