@@ -16,6 +16,9 @@
 #include "node/worker.h"
 #include "rpc/client.h"
 
+/* More readers of the log than that at once are turned away. */
+#define READS_MAX 64
+
 enum node_phase {
     NODE_LOADING = 0,
     NODE_SERVING,
@@ -42,6 +45,7 @@ struct peer {
     struct rpc_channel *channel;
     struct rpc_stream *stream; /* NULL when idle. */
     uint64_t dial_at_ns;
+    uint64_t up_since_ns;
     uint64_t backoff_ns;
     uint64_t heard_ns; /* When its last message came; 0: never. */
     uint64_t sent;
@@ -78,6 +82,7 @@ struct node {
     struct committer committer;
     struct checkpointer checkpointer;
     struct worker reader; /* Reads the log on disk for whoever asks. Its owner is the node. */
+    atomic_uint reads;    /* Handed to it and not answered: at most READS_MAX. Any thread. */
     struct rpc_client *client;
     struct peer peers[MEMBERS_MAX]; /* By index; the own one is unused. */
     struct list links;              /* Of struct link: incoming streams. */
@@ -119,6 +124,9 @@ void peers_fini(struct node *n);
 /* Dial who is due. */
 void peers_dial(struct node *n);
 
+/* It lives: whoever is to be dialled some time is dialled now. */
+void peers_on_sign(struct node *n, uint32_t index);
+
 /* Carry out a send of the replica's, fault rules included. m keeps its references. */
 void peers_send(struct node *n, uint32_t index, const struct message *m);
 
@@ -135,6 +143,12 @@ void links_refuse(struct node *n, uint64_t number, const char *text);
 
 /* A peer's message has passed the network: throw the coins of `in`, then to the replica. */
 void links_receive(struct node *n, uint32_t index, uint64_t number, const struct message *m);
+
+/* ---- serving.c ----------------------------------------------------------------------------- */
+
+/* Room for one more read? Then reads_end follows, from any thread. */
+bool reads_begin(struct node *n);
+void reads_end(struct node *n);
 
 /* ---- fetching.c ---------------------------------------------------------------------------- */
 

@@ -88,6 +88,7 @@ static bool link_meet(struct node *n, struct link *link, const struct hello *hel
         return true;
     if (link->peer == MEMBER_NONE && index != MEMBER_NONE && index != n->self) {
         link->peer = index;
+        peers_on_sign(n, index);
         return true;
     }
     char text[256];

@@ -144,6 +144,7 @@ static void request_encode(struct mail *mail, void *owner)
     struct request *r = LIST_ENTRY(mail, struct request, mail);
     struct wire_arena arena;
     struct wire_list list = {0};
+    reads_end(r->node);
     struct store_error error = {.text = "no memory"};
     wire_arena_init(&arena);
     int err = r->on_disk ? request_encode_disk(r, &arena, &list, &error)
@@ -211,6 +212,10 @@ static void request_on_mail(struct mail *mail, void *owner)
         r->next = status.durable_applied + 1;
     } else if (!r->on_disk && request_take_memory(n, r) != 0) {
         request_fail(r, RPC_RESOURCE_EXHAUSTED, "no memory");
+        return;
+    }
+    if (!reads_begin(n)) {
+        request_fail(r, RPC_RESOURCE_EXHAUSTED, "too many read the log at once: try again");
         return;
     }
     r->mail.run = request_encode;

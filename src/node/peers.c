@@ -18,6 +18,9 @@
 #define BACKOFF_MAX_NS MONOTIME_S
 #define BACKOFF_REFUSED_NS (5 * MONOTIME_S)
 
+/* A stream that ends sooner was never one: that node is starting, or refuses us. */
+#define UP_AFTER_NS (500 * MONOTIME_MS)
+
 /* Together a second, after which a silent peer's stream is broken. */
 #define PING_AFTER_MS 500
 #define PING_TIMEOUT_MS 500
@@ -75,8 +78,8 @@ static void peer_on_up(struct mail *mail, void *owner)
         return;
     assert(p->state == PEER_DIALLING);
     p->state = PEER_UP;
+    p->up_since_ns = n->now_ns;
     p->hello_sent = false;
-    p->complained = false;
     wire_list_clear(&p->pending);
     atomic_store(&p->writing, WRITING_NOTHING);
     log_line(LOG_INFO, LOG_FIELDS(peer_id(p), peer_address(p)), "connected to peer");
@@ -112,6 +115,7 @@ static void peer_on_down(struct mail *mail, void *owner)
     struct node *n = owner;
     struct peer *p = LIST_ENTRY(mail, struct peer, down_mail);
     bool was_up = p->state == PEER_UP;
+    bool was_long_up = was_up && n->now_ns - p->up_since_ns >= UP_AFTER_NS;
     rpc_stream_release(p->stream);
     p->stream = NULL;
     p->state = PEER_IDLE;
@@ -119,10 +123,10 @@ static void peer_on_down(struct mail *mail, void *owner)
         return;
     p->dropped += p->pending.count;
     wire_list_clear(&p->pending);
-    p->backoff_ns = was_up ? BACKOFF_MIN_NS : 2 * p->backoff_ns;
+    p->backoff_ns = was_long_up ? BACKOFF_MIN_NS : 2 * p->backoff_ns;
     if (p->backoff_ns > BACKOFF_MAX_NS)
         p->backoff_ns = BACKOFF_MAX_NS;
-    peer_complain(p, was_up);
+    peer_complain(p, was_long_up);
     p->dial_at_ns = n->now_ns + p->backoff_ns;
     if (was_up)
         node_step(n, (struct event){.kind = EVENT_PEER_DOWN, .peer = p->index});
@@ -140,6 +144,16 @@ static void peer_dial(struct peer *p)
     p->stream = NULL;
     p->state = PEER_IDLE;
     p->dial_at_ns = n->now_ns + BACKOFF_MAX_NS;
+}
+
+void peers_on_sign(struct node *n, uint32_t index)
+{
+    struct peer *p = &n->peers[index];
+    if (p->state != PEER_IDLE || p->backoff_ns >= BACKOFF_REFUSED_NS)
+        return;
+    rpc_channel_retry_now(p->channel);
+    p->dial_at_ns = n->now_ns;
+    p->backoff_ns = BACKOFF_MIN_NS;
 }
 
 void peers_dial(struct node *n)

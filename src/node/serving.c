@@ -39,6 +39,23 @@ static void request_fail(struct request *r, enum rpc_status status, const char *
     request_free(r);
 }
 
+/* ---- Bounds -------------------------------------------------------------------------------- */
+
+bool reads_begin(struct node *n)
+{
+    if (atomic_fetch_add(&n->reads, 1) < READS_MAX)
+        return true;
+    atomic_fetch_sub(&n->reads, 1);
+    return false;
+}
+
+void reads_end(struct node *n)
+{
+    unsigned before = atomic_fetch_sub(&n->reads, 1);
+    assert(before > 0);
+    (void)before;
+}
+
 /* ---- On the reader ------------------------------------------------------------------------- */
 
 struct encoding {
@@ -78,6 +95,7 @@ static void request_encode(struct mail *mail, void *owner)
     (void)owner;
     struct request *r = LIST_ENTRY(mail, struct request, mail);
     struct encoding e = {0};
+    reads_end(r->node);
     struct store_error error = {.text = "no memory"};
     int err = r->on_disk ? encode_disk(r, &e, &error) : encode_memory(r, &e);
     if (err == ERR_FULL)
@@ -125,6 +143,10 @@ static void request_serve(struct node *n, struct request *r)
     r->on_disk = r->fetch.from <= status.durable_applied;
     if (!r->on_disk && request_take_memory(n, r) != 0) {
         request_fail(r, RPC_RESOURCE_EXHAUSTED, "no memory");
+        return;
+    }
+    if (!reads_begin(n)) {
+        request_fail(r, RPC_RESOURCE_EXHAUSTED, "too many read the log at once: try again");
         return;
     }
     r->mail.run = request_encode;
