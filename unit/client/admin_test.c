@@ -1,4 +1,6 @@
 /* admin_test.c -- the calls of the Admin service, and what can go wrong with them. */
+#include <pthread.h>
+
 #include "fake.h"
 
 #include <string.h>
@@ -7,10 +9,24 @@
 
 /* What the server of a test says, whatever it is asked. */
 static struct {
+    pthread_mutex_t lock;
     enum rpc_status status;
     struct buf reply;
     struct buf request; /* The last one. */
-} said;
+} said = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* From now on the server says this. The reply, which may be NULL, moves in. */
+static void say(enum rpc_status status, struct buf *reply)
+{
+    pthread_mutex_lock(&said.lock);
+    said.status = status;
+    buf_fini(&said.reply);
+    if (reply != NULL)
+        said.reply = *reply;
+    pthread_mutex_unlock(&said.lock);
+    if (reply != NULL)
+        *reply = (struct buf){0};
+}
 
 static void on_call(void *context, struct rpc_call *call, struct bytes request,
                     uint64_t deadline_ns)
@@ -18,12 +34,15 @@ static void on_call(void *context, struct rpc_call *call, struct bytes request,
     (void)context;
     (void)deadline_ns;
     struct buf reply = {0};
+    pthread_mutex_lock(&said.lock);
+    enum rpc_status status = said.status;
     buf_clear(&said.request);
     int err = buf_append(&said.request, request);
     if (err == 0)
         err = buf_append(&reply, buf_bytes(&said.reply));
-    if (err != 0 || said.status != RPC_OK)
-        rpc_call_fail(call, said.status, "as told", NULL, 0);
+    pthread_mutex_unlock(&said.lock);
+    if (err != 0 || status != RPC_OK)
+        rpc_call_fail(call, status, "as told", NULL, 0);
     else
         rpc_call_answer(call, &reply);
     buf_fini(&reply);
@@ -48,7 +67,7 @@ static int setup(void **state)
     struct rpc_method methods[8];
     for (size_t i = 0; i < 8; i++)
         methods[i] = (struct rpc_method){.name = names[i], .unary = on_call};
-    said.status = RPC_OK;
+    say(RPC_OK, NULL);
     world.server = server_start(methods, 8);
     assert_int_equal(dkv_io_open(&world.io), DKV_OK);
     const char *address = loopback(rpc_server_port(world.server));
@@ -73,14 +92,15 @@ static void test_health_and_status(void **state)
 {
     (void)state;
     const struct wire_health health = {.ready = false, .node = 2, .detail = "awaits node 3"};
-    assert_int_equal(wire_encode_health(&health, &said.reply), 0);
+    struct buf reply = {0};
+    assert_int_equal(wire_encode_health(&health, &reply), 0);
+    say(RPC_OK, &reply);
     struct wire_health got;
     assert_int_equal(admin_health(world.admin, &got, &world.error), DKV_OK);
     assert_false(got.ready);
     assert_int_equal(got.node, 2);
     assert_string_equal(got.detail, "awaits node 3");
 
-    buf_clear(&said.reply);
     const struct wire_status status = {
         .id = 2,
         .cluster = "dkv",
@@ -89,7 +109,8 @@ static void test_health_and_status(void **state)
         .applied = 77,
         .version = "0.1.0",
     };
-    assert_int_equal(wire_encode_status(&status, &said.reply), 0);
+    assert_int_equal(wire_encode_status(&status, &reply), 0);
+    say(RPC_OK, &reply);
     struct wire_status got_status;
     assert_int_equal(admin_status(world.admin, &got_status, &world.error), DKV_OK);
     assert_int_equal(got_status.applied, 77);
@@ -105,7 +126,9 @@ static void test_metrics(void **state)
                                        .kind = WIRE_COUNTER,
                                        .value = 12};
     const struct wire_metrics metrics = {.metrics = &metric, .metrics_count = 1};
-    assert_int_equal(wire_encode_metrics(&metrics, &said.reply), 0);
+    struct buf reply = {0};
+    assert_int_equal(wire_encode_metrics(&metrics, &reply), 0);
+    say(RPC_OK, &reply);
     struct wire_metrics got;
     assert_int_equal(admin_metrics(world.admin, &got, &world.error), DKV_OK);
     assert_int_equal(got.metrics_count, 1);
@@ -121,8 +144,7 @@ static void test_log(void **state)
         assert_int_equal(wire_log_add(&list, &s), 0);
     }
     assert_int_equal(wire_log_end(&list, 8, 100, 99), 0);
-    assert_int_equal(buf_append(&said.reply, buf_bytes(&list.buf)), 0);
-    wire_list_fini(&list);
+    say(RPC_OK, &list.buf);
 
     const struct wire_log_request request = {.from = 5, .to = 7};
     struct wire_log log;
@@ -152,15 +174,20 @@ static void test_faults(void **state)
     struct wire_error error;
     struct wire_set_faults seen;
     wire_arena_init(&arena);
+    pthread_mutex_lock(&said.lock);
     assert_int_equal(wire_decode_set_faults(buf_bytes(&said.request), &arena, &seen, &error), 0);
+    pthread_mutex_unlock(&said.lock);
     wire_arena_fini(&arena);
     assert_int_equal(seen.rules[0].drop_ppm, WIRE_PPM_MAX);
 
     const struct wire_faults faults = {.enabled = true, .dropped = 6};
-    assert_int_equal(wire_encode_faults(&faults, &said.reply), 0);
+    struct buf reply = {0};
+    assert_int_equal(wire_encode_faults(&faults, &reply), 0);
+    say(RPC_OK, &reply);
     struct wire_faults got;
     assert_int_equal(admin_get_faults(world.admin, &got, &world.error), DKV_OK);
     assert_int_equal(got.dropped, 6);
+    say(RPC_OK, NULL);
     assert_int_equal(admin_clear_faults(world.admin, &world.error), DKV_OK);
     assert_int_equal(admin_die(world.admin, &world.error), DKV_OK);
 }
@@ -169,17 +196,18 @@ static void test_failures(void **state)
 {
     (void)state;
     struct wire_health health;
-    said.status = RPC_PERMISSION_DENIED;
+    say(RPC_PERMISSION_DENIED, NULL);
     assert_int_equal(admin_die(world.admin, &world.error), DKV_DENIED);
     assert_string_equal(world.error.text, "as told");
-    said.status = RPC_INVALID_ARGUMENT;
+    say(RPC_INVALID_ARGUMENT, NULL);
     assert_int_equal(admin_clear_faults(world.admin, &world.error), DKV_INVALID);
     /* Whether it happened is open for what changes something only. */
-    said.status = RPC_UNAVAILABLE;
+    say(RPC_UNAVAILABLE, NULL);
     assert_int_equal(admin_die(world.admin, &world.error), DKV_UNKNOWN);
     assert_int_equal(admin_health(world.admin, &health, &world.error), DKV_UNAVAILABLE);
-    said.status = RPC_OK;
-    assert_int_equal(buf_append(&said.reply, bytes_of("\xff\xff")), 0);
+    struct buf babble = {0};
+    assert_int_equal(buf_append(&babble, bytes_of("\xff\xff")), 0);
+    say(RPC_OK, &babble);
     assert_int_equal(admin_health(world.admin, &health, &world.error), DKV_FAILED);
     assert_true(strlen(world.error.text) > 0);
 

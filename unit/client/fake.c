@@ -236,6 +236,13 @@ void fake_plan(struct fake *f, const struct fake_plan *plan)
     pthread_mutex_unlock(&f->lock);
 }
 
+void fake_set_slot(struct fake *f, uint64_t slot)
+{
+    pthread_mutex_lock(&f->lock);
+    f->slot = slot;
+    pthread_mutex_unlock(&f->lock);
+}
+
 struct fake_seen fake_seen(struct fake *f, uint64_t index)
 {
     assert_true(counter_wait(&f->arrived, index + 1));

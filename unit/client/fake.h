@@ -70,6 +70,9 @@ void fake_stop(struct fake *f);
 
 void fake_plan(struct fake *f, const struct fake_plan *plan);
 
+/* Its applied slot. */
+void fake_set_slot(struct fake *f, uint64_t slot);
+
 /* What the operation that arrived as number `index` said. It is waited for. */
 struct fake_seen fake_seen(struct fake *f, uint64_t index);
 

@@ -96,7 +96,7 @@ static void test_born_is_what_was_seen(void **state)
     assert_int_equal(fake_seen(&one, 0).born, 100);
     put(client, "v");
     assert_int_equal(fake_seen(&one, 1).born, 101);
-    one.slot = 500;
+    fake_set_slot(&one, 500);
     struct dkv_answer a;
     dkv_execute(client, &(struct dkv_op){.kind = DKV_GET, .key = text("k")}, &a);
     dkv_answer_fini(&a);
@@ -118,7 +118,7 @@ static void test_born_is_what_was_seen(void **state)
 static void test_born_in_a_new_cluster(void **state)
 {
     (void)state;
-    one.slot = 0;
+    fake_set_slot(&one, 0);
     struct dkv_client *client = open_client(NULL);
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_OK);
@@ -135,7 +135,7 @@ static void test_a_forgotten_client_takes_a_new_born(void **state)
     (void)state;
     struct dkv_client *client = open_client(NULL);
     put(client, "v");
-    one.slot = 900;
+    fake_set_slot(&one, 900);
     fake_plan(&one, &expired);
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_OK);
