@@ -124,8 +124,10 @@ static grpc_channel *channel_create(const char *target, const struct rpc_channel
     /* Who retries must know whether an operation may have taken effect: that is not this floor. */
     args[n++] = rpc_arg(GRPC_ARG_ENABLE_RETRIES, 0);
     args[n++] = rpc_arg(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-    args[n++] = rpc_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
     args[n++] = rpc_arg(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+    /* Its name misleads: it is how long an attempt to connect may take. A server that is busy, or
+     * far away, needs more than the shortest pause between two attempts. */
+    args[n++] = rpc_arg(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
     args[n++] = rpc_arg(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1000);
     args[n++] = rpc_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RPC_MESSAGE_SIZE_MAX);
     args[n++] = rpc_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 /* identity */);
