@@ -23,9 +23,6 @@ static enum cli_exit run(struct cli *cli)
                 printf("%s ends itself\n", admin_address(a));
             continue;
         }
-        /* A node that does not answer may be gone, for this or another reason. */
-        if (status == DKV_UNKNOWN)
-            status = DKV_UNAVAILABLE;
         json_array_append_new(json, nodes_json_error(a, &error));
         enum cli_exit its_code = nodes_fail(cli, a, status, &error);
         code = code == CLI_OK ? its_code : code;

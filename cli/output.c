@@ -91,7 +91,7 @@ json_t *output_json_bytes(struct bytes b)
 void output_json(json_t *value)
 {
     size_t flags = isatty(STDOUT_FILENO) ? JSON_INDENT(2) : JSON_COMPACT;
-    if (json_dumpf(value, stdout, flags | JSON_ENCODE_ANY) != 0)
+    if (json_dumpf(value, stdout, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) != 0)
         json_or_end(NULL);
     putchar('\n');
     json_decref(value);

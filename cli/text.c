@@ -93,7 +93,8 @@ char *text_printable(struct bytes b, size_t size_max)
             at++;
         }
     }
-    strcpy(text + used, shown < b.size ? "..." : "");
+    if (shown < b.size)
+        memcpy(text + used, "...", sizeof("..."));
     return text;
 }
 
@@ -215,6 +216,7 @@ int text_parse_ratio(const char *text, uint32_t *out_ppm)
     return 0;
 }
 
+/* -1: it is none. */
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
@@ -231,7 +233,8 @@ int text_parse_client_id(const char *text, uint8_t *out, size_t size_max, size_t
     if (strncmp(text, HEX_PREFIX, strlen(HEX_PREFIX)) != 0) {
         if (size == 0 || size > size_max)
             return ERR_INVALID;
-        memcpy(out, text, size);
+        for (size_t i = 0; i < size; i++)
+            out[i] = (uint8_t)text[i];
         *out_size = size;
         return 0;
     }
@@ -239,12 +242,13 @@ int text_parse_client_id(const char *text, uint8_t *out, size_t size_max, size_t
     size -= strlen(HEX_PREFIX);
     if (size == 0 || size % 2 != 0 || size / 2 > size_max)
         return ERR_INVALID;
-    for (size_t i = 0; i < size; i++) {
-        if (hex_digit(text[i]) < 0)
+    for (size_t i = 0; i < size; i += 2) {
+        int high = hex_digit(text[i]);
+        int low = hex_digit(text[i + 1]);
+        if (high < 0 || low < 0)
             return ERR_INVALID;
+        out[i / 2] = (uint8_t)(high * 16 + low);
     }
-    for (size_t i = 0; i < size; i += 2)
-        out[i / 2] = (uint8_t)(hex_digit(text[i]) << 4 | hex_digit(text[i + 1]));
     *out_size = size / 2;
     return 0;
 }

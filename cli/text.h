@@ -51,7 +51,7 @@ int text_parse_ratio(const char *text, uint32_t *out_ppm) MUST_CHECK;
 
 /*
  * A client id as it is written on a command line: "hex:00ff…" stands for these bytes, and anything
- * else for itself. 1 to size_max bytes. ERR_INVALID.
+ * else for itself. 1 to size_max bytes. ERR_INVALID: out may hold a part of it.
  */
 int text_parse_client_id(const char *text, uint8_t *out, size_t size_max,
                          size_t *out_size) MUST_CHECK;

@@ -78,7 +78,7 @@ static enum dkv_status admin_call(struct admin *a, const char *method, struct bu
     };
     enum dkv_status status;
     enum verdict verdict = answer_judge(&reply, &status);
-    if (verdict == VERDICT_OPEN && is_change)
+    if (verdict == VERDICT_OPEN && is_change && reply.status != RPC_UNAVAILABLE)
         status = DKV_UNKNOWN;
     return admin_fail(status, a->result.text, error);
 }

@@ -5,10 +5,10 @@
  * the next call on it or admin_close. One thread at a time; not from a callback.
  *
  * Every call returns DKV_OK, or else what dkv.h says of that status, and then *error says it in
- * words: DKV_UNAVAILABLE (the node did not answer), DKV_UNKNOWN (something that was to change
- * may have changed), DKV_DENIED (the node was not started with --enable-fault-injection),
- * DKV_INVALID (it refuses the argument), DKV_UNSUPPORTED, DKV_FAILED (also: the answer does not
- * parse), DKV_NO_MEMORY.
+ * words: DKV_UNAVAILABLE (there is no connection; what was to change may have changed if it broke
+ * in between), DKV_UNKNOWN (it did not answer in time, and what was to change may have changed),
+ * DKV_DENIED (the node was not started with --enable-fault-injection), DKV_INVALID (it refuses the
+ * argument), DKV_UNSUPPORTED, DKV_FAILED (also: the answer does not parse), DKV_NO_MEMORY.
  */
 #ifndef DKV_CLIENT_ADMIN_H
 #define DKV_CLIENT_ADMIN_H

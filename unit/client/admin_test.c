@@ -202,8 +202,11 @@ static void test_failures(void **state)
     say(RPC_INVALID_ARGUMENT, NULL);
     assert_int_equal(admin_clear_faults(world.admin, &world.error), DKV_INVALID);
     /* Whether it happened is open for what changes something only. */
-    say(RPC_UNAVAILABLE, NULL);
+    say(RPC_DEADLINE_EXCEEDED, NULL);
     assert_int_equal(admin_die(world.admin, &world.error), DKV_UNKNOWN);
+    assert_int_equal(admin_health(world.admin, &health, &world.error), DKV_UNAVAILABLE);
+    say(RPC_UNAVAILABLE, NULL);
+    assert_int_equal(admin_die(world.admin, &world.error), DKV_UNAVAILABLE);
     assert_int_equal(admin_health(world.admin, &health, &world.error), DKV_UNAVAILABLE);
     struct buf babble = {0};
     assert_int_equal(buf_append(&babble, bytes_of("\xff\xff")), 0);
