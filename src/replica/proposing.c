@@ -336,8 +336,17 @@ static int proposing_claim(struct replica *r)
 {
     /* One above the highest seen or used; what is applied already is no place to propose. */
     uint64_t number = max_u64(r->highest, r->chosen_to) + 1;
-    if (number > replica_window_end(r))
-        return 0;
+    if (number > replica_window_end(r)) {
+        /*
+         * Wait until the window moves. It does not, if all of it was only ever prepared, by nodes
+         * that died over it: what saw no Accept is no hole that anybody fills. So begin with the
+         * first one.
+         */
+        number = r->chosen_to + 1;
+        const struct slot *slot = slots_find(&r->slots, number);
+        if (r->frontier > r->chosen_to || (slot != NULL && slot->proposal != NULL))
+            return 0;
+    }
     return proposing_open(r, number, true);
 }
 
