@@ -41,6 +41,7 @@ static enum cli_exit read_flags(const struct cli *cli, struct scenario_options *
         .history = options_get(&cli->options, "history"),
         .interactive = options_has(&cli->options, "interactive"),
         .quick = options_has(&cli->options, "quick"),
+        .keep = options_has(&cli->options, "keep"),
         .out = stdout,
     };
     if (format != NULL && (output_format_parse(format, &output) != 0 || output == OUTPUT_TABLE))
@@ -48,6 +49,8 @@ static enum cli_exit read_flags(const struct cli *cli, struct scenario_options *
     out->is_json = output == OUTPUT_JSON;
     if (out->endpoints != NULL && endpoints_parse(out->endpoints, &endpoints, &why) != 0)
         return cli_usage(cli, "%s, not '%s'", why, out->endpoints);
+    if (cli_timeout(cli, 0, &out->timeout_ms) != 0)
+        return CLI_USAGE;
     if (out->interactive && out->endpoints == NULL)
         return cli_usage(cli, "--interactive goes with --endpoints");
     return CLI_OK;
@@ -67,7 +70,7 @@ static enum cli_exit run(struct cli *cli)
     const struct scenario *scenario = scenario_find(name);
     if (scenario == NULL)
         return refuse(cli, name);
-    return (enum cli_exit)scenario_run(scenario, &options);
+    return scenario_run(scenario, &options);
 }
 
 static const struct option options_table[] = {
@@ -78,7 +81,9 @@ static const struct option options_table[] = {
     {.name = "addr", .argument = "HOST:PORT,...", .help = "the same", .alias_of = "endpoints"},
     {.name = "interactive", .help = "a person stops and starts the nodes of that cluster"},
     {.name = "history", .argument = "FILE", .help = "write what clients saw, as JSON lines"},
+    {.name = "timeout", .argument = "10s", .help = "how long an operation may take (10s)"},
     {.name = "quick", .help = "small and short, for tests"},
+    {.name = "keep", .help = "leave data and logs of the cluster of its own, and say where"},
     {.name = "node-binary", .argument = "FILE", .help = "dkv-node of the cluster of its own"},
     {.name = "output",
      .argument = "text|json",

@@ -1,7 +1,7 @@
 /*
  * basic.c -- any node takes any request, and what one has answered all others know.
  */
-#include "scenario.h"
+#include "cli/scenarios/scenario.h"
 
 void basic_play(struct stage *s)
 {

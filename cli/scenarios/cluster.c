@@ -1,6 +1,6 @@
 /* cluster.c -- see cluster.h. */
 #define _GNU_SOURCE
-#include "cluster.h"
+#include "cli/scenarios/cluster.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "moment.h"
-#include "ports.h"
-#include "process.h"
-#include "tree.h"
+#include "cli/scenarios/moment.h"
+#include "cli/scenarios/ports.h"
+#include "cli/scenarios/process.h"
+#include "cli/scenarios/tree.h"
 
 #define STARTS_MAX 3 /* How often other ports are tried. */
 #define STOP_TIMEOUT_MS 10000
@@ -290,7 +290,11 @@ static void wreck(struct cluster *c)
 {
     for (uint32_t i = 0; i < c->options.nodes; i++)
         node_kill(&c->nodes[i]);
-    if (c->directory[0] != '\0' && tree_remove(c->directory) != 0)
+    if (c->directory[0] == '\0')
+        return;
+    if (c->options.keep)
+        fprintf(stderr, "data and logs are kept in %s\n", c->directory);
+    else if (tree_remove(c->directory) != 0)
         fprintf(stderr, "cannot remove %s: %s\n", c->directory, strerror(errno));
     c->directory[0] = '\0';
 }

@@ -32,6 +32,7 @@ struct cluster_options {
     uint32_t nodes;          /* 1 to CLUSTER_NODES_MAX */
     const char *node_binary; /* NULL: looked for, see cluster_find_binary. */
     uint32_t ready_timeout_ms;
+    bool keep; /* Leave the directory behind at the end, and say on stderr where it is. */
     /* Is the node at this address ready to serve? Asked now and then, while one waits for it. */
     bool (*is_ready)(void *context, const char *address);
     void *context;
@@ -54,11 +55,11 @@ int cluster_start(struct cluster *c, char out_text[CLUSTER_TEXT_SIZE_MAX]) MUST_
  */
 uint32_t cluster_stop(struct cluster *c);
 
-/* Kill what is still running, remove the directory, free. NULL is fine. */
+/* Kill what is still running, remove the directory (or keep it), free. NULL is fine. */
 void cluster_close(struct cluster *c);
 
 /*
- * For whoever ends the process now: kill all nodes with -9 and remove the directory. No node can be
+ * For whoever ends the process now: as cluster_close, but for the memory. No node can be
  * started afterwards: who tries waits for ever.
  */
 void cluster_wreck(struct cluster *c);

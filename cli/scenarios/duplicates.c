@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "moment.h"
-#include "scenario.h"
+#include "cli/scenarios/moment.h"
+#include "cli/scenarios/scenario.h"
 
 #define SENT 100
 #define VALUE "only once"
@@ -105,6 +105,7 @@ static bool open_client(struct stage *s, uint32_t node, const uint8_t id[16], co
         .floor = 1,
         .born_is_given = born != NULL,
         .born = born != NULL ? *born : 0,
+        .timeout_ms = s->timeout_ms,
     };
     enum dkv_status status = dkv_open(&options, out_client);
     if (status != DKV_OK)
@@ -183,8 +184,8 @@ void duplicates_play(struct stage *s)
         .kind = DKV_PUT, .key = {key, strlen(key)}, .value = {VALUE, strlen(VALUE)}, .op_id = 1};
 
     report_step(r, "read the counters of all nodes");
-    struct counts before[STAGE_NODES_MAX];
-    struct counts after[STAGE_NODES_MAX];
+    struct counts before[STAGE_NODES_MAX] = {{0}};
+    struct counts after[STAGE_NODES_MAX] = {{0}};
     if (!stage_converge(s) || !read_counts(s, before))
         return;
 

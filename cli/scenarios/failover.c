@@ -2,9 +2,9 @@
  * failover.c -- a node is killed while a client talks to it: the others serve on, the client moves
  * over, and the node that comes back reads what was written without it.
  */
-#include "moment.h"
-#include "pulse.h"
-#include "scenario.h"
+#include "cli/scenarios/moment.h"
+#include "cli/scenarios/pulse.h"
+#include "cli/scenarios/scenario.h"
 
 #define GAP_MAX_MS 2000
 #define QUIET_MS 500 /* How long the pulse beats before, between and after. */

@@ -1,6 +1,6 @@
 /* journal.c -- see journal.h. */
 #define _GNU_SOURCE
-#include "journal.h"
+#include "cli/scenarios/journal.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* leash.c -- see leash.h. */
 #define _GNU_SOURCE
-#include "leash.h"
+#include "cli/scenarios/leash.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* load.c -- see load.h. */
 #define _GNU_SOURCE
-#include "load.h"
+#include "cli/scenarios/load.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "base/prng.h"
-#include "moment.h"
+#include "cli/scenarios/moment.h"
 
 #define SEEN_SIZE_MAX 64 /* A longer value is not compared with. */
 
@@ -227,6 +227,7 @@ static enum dkv_status client_open(struct load *l, uint32_t number)
     const struct dkv_options options = {
         .endpoints = l->options.endpoints[number % l->options.endpoints_count],
         .io = l->options.io,
+        .timeout_ms = l->options.timeout_ms,
     };
     return dkv_open(&options, &c->client);
 }

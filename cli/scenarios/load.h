@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "base/histogram.h"
+#include "cli/scenarios/journal.h"
 #include "dkv/dkv.h"
-#include "journal.h"
 
 #define LOAD_CLIENTS_MAX 256
 #define LOAD_KEY_SIZE 16
@@ -31,6 +31,7 @@ struct load_options {
     uint32_t endpoints_count;
     uint32_t clients; /* 1 to LOAD_CLIENTS_MAX */
     enum load_mix mix;
+    uint32_t timeout_ms; /* Of an operation; 0: the client's default. */
     uint32_t keys;
     char prefix[LOAD_KEY_SIZE + 1]; /* 8 bytes at most; the key's number is the rest. */
     uint64_t warm_up_ns;

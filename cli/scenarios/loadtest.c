@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "load.h"
-#include "moment.h"
-#include "scenario.h"
+#include "cli/scenarios/load.h"
+#include "cli/scenarios/moment.h"
+#include "cli/scenarios/scenario.h"
 
 #define CELLS_MAX 16
 #define SLOWEST_MAX_NS (2 * MOMENT_S)
@@ -130,6 +130,7 @@ static struct load *begin(struct loadtest *t, const struct load_options *wanted)
     struct load_options options = *wanted;
     struct stage *s = t->stage;
     options.io = s->io;
+    options.timeout_ms = s->timeout_ms;
     options.endpoints = t->endpoints;
     memcpy(options.prefix, t->prefix, sizeof(options.prefix));
     options.seed = moment_now_ns();

@@ -1,6 +1,6 @@
 /* moment.c -- see moment.h. */
 #define _GNU_SOURCE
-#include "moment.h"
+#include "cli/scenarios/moment.h"
 
 #include <errno.h>
 #include <time.h>

@@ -1,6 +1,6 @@
 /* ports.c -- see ports.h. */
 #define _GNU_SOURCE
-#include "ports.h"
+#include "cli/scenarios/ports.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

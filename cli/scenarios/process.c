@@ -1,6 +1,6 @@
 /* process.c -- see process.h. */
 #define _GNU_SOURCE
-#include "process.h"
+#include "cli/scenarios/process.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "leash.h"
-#include "moment.h"
+#include "cli/scenarios/leash.h"
+#include "cli/scenarios/moment.h"
 
 #define POLL_MS 5
 

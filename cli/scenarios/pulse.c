@@ -1,6 +1,6 @@
 /* pulse.c -- see pulse.h. */
 #define _GNU_SOURCE
-#include "pulse.h"
+#include "cli/scenarios/pulse.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "moment.h"
+#include "cli/scenarios/moment.h"
 
 #define JOURNAL_CLIENT 100 /* Above all others of a stage. */
 #define ENDPOINTS_SIZE_MAX (STAGE_NODES_MAX * 257)
@@ -73,7 +73,8 @@ static enum dkv_status pulse_open(struct pulse *p, uint32_t node)
     for (uint32_t i = 0; i < s->nodes_count; i++)
         size += (size_t)snprintf(endpoints + size, sizeof(endpoints) - size, "%s%s",
                                  i > 0 ? "," : "", s->nodes[(node + i) % s->nodes_count].address);
-    const struct dkv_options options = {.endpoints = endpoints, .io = s->io};
+    const struct dkv_options options = {
+        .endpoints = endpoints, .io = s->io, .timeout_ms = s->timeout_ms};
     return dkv_open(&options, &p->client);
 }
 

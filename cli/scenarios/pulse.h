@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "stage.h"
+#include "cli/scenarios/stage.h"
 
 struct pulse;
 

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "moment.h"
-#include "scenario.h"
+#include "cli/scenarios/moment.h"
+#include "cli/scenarios/scenario.h"
 
 #define MISSED 500
 #define MISSED_QUICK 50

@@ -1,13 +1,13 @@
 /* report.c -- see report.h. */
 #define _GNU_SOURCE
-#include "report.h"
+#include "cli/scenarios/report.h"
 
 #include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "moment.h"
+#include "cli/scenarios/moment.h"
 
 #define TEXT_SIZE_MAX 2048
 #define RULER "────────────────────────────────────────────────────────────────────────"

@@ -1,11 +1,11 @@
 /* scenario.c -- see scenario.h. */
 #define _GNU_SOURCE
-#include "scenario.h"
+#include "cli/scenarios/scenario.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "stage_setup.h"
+#include "cli/scenarios/stage_setup.h"
 
 const struct scenario scenario_table[] = {
     {"basic", "what is written through one node is read at once through the others", 3, false,
@@ -51,7 +51,7 @@ static void check_journal(struct stage *s)
 }
 
 /* Also when a check failed: then more than ever. */
-static int write_history(struct stage *s, const char *path, FILE *file)
+static enum cli_exit write_history(struct stage *s, const char *path, FILE *file)
 {
     int err = journal_write(&s->journal, file);
     int reason = errno;
@@ -61,27 +61,28 @@ static int write_history(struct stage *s, const char *path, FILE *file)
     }
     if (err == 0) {
         report_saw(&s->report, "written to %s", path);
-        return 0;
+        return CLI_OK;
     }
     fprintf(stderr, "cannot write %s: %s\n", path,
             err == ERR_IO ? strerror(reason) : err_text(err));
-    return 1;
+    return CLI_ERROR;
 }
 
-static int play(struct stage *s, const struct scenario *scenario, const char *history, FILE *file)
+static enum cli_exit play(struct stage *s, const struct scenario *scenario, const char *history,
+                          FILE *file)
 {
     scenario->play(s);
     check_journal(s);
-    int code = 0;
+    enum cli_exit code = CLI_OK;
     if (file != NULL)
         code = write_history(s, history, file);
     bool passed = report_end(&s->report);
     if (!passed)
-        return 8;
+        return CLI_CHECK;
     return code;
 }
 
-int scenario_run(const struct scenario *scenario, const struct scenario_options *options)
+enum cli_exit scenario_run(const struct scenario *scenario, const struct scenario_options *options)
 {
     /* Before there is anything else to undo: a name that cannot be written to is told at once. */
     FILE *file = NULL;
@@ -89,21 +90,21 @@ int scenario_run(const struct scenario *scenario, const struct scenario_options 
         file = fopen(options->history, "we");
         if (file == NULL) {
             fprintf(stderr, "cannot write %s: %s\n", options->history, strerror(errno));
-            return 1;
+            return CLI_ERROR;
         }
     }
     static struct stage stage; /* Too large for the stack, and for on_interrupt to find. */
     memset(&stage, 0, sizeof(stage));
-    int code = stage_open(&stage, scenario, options);
-    if (code == 0)
+    enum cli_exit code = stage_open(&stage, scenario, options);
+    if (code == CLI_OK)
         code = play(&stage, scenario, options->history, file);
     else if (file != NULL)
         fclose(file);
     uint32_t unclean = stage_close(&stage);
     if (unclean > 0) {
         fprintf(stderr, "%u nodes did not stop cleanly\n", (unsigned)unclean);
-        if (code == 0)
-            code = 8;
+        if (code == CLI_OK)
+            code = CLI_CHECK;
     }
     return code;
 }

@@ -11,7 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "stage.h"
+#include "cli/exit.h"
+#include "cli/scenarios/stage.h"
 
 struct scenario {
     const char *name;
@@ -32,19 +33,21 @@ struct scenario_options {
     const char *endpoints;   /* "host:port,…", one for each node; NULL: a throwaway cluster. */
     const char *node_binary; /* Of the throwaway cluster; NULL: see cluster_find_binary. */
     const char *history;     /* Write what clients saw to this file; NULL: do not. */
+    uint32_t timeout_ms;     /* Of an operation; 0: 10 s. */
     bool interactive;
     bool quick;
+    bool keep;    /* Leave the throwaway cluster's directory behind, and say where it is. */
     bool is_json; /* One JSON object instead of text. */
     FILE *out;
 };
 
 /*
- * Play it. Returns the exit code: 0 all checks passed, 1 error, 2 it cannot be played with these
- * options, 4 the given cluster does not answer, 7 it does not allow faults, 8 a check failed; what
- * is no check's result is said on stderr. Once in a process at a time, from its first thread,
- * before there are others.
+ * Play it. CLI_OK: all checks passed; CLI_CHECK: one failed; CLI_USAGE: it cannot be played with
+ * these options; CLI_UNAVAILABLE: the given cluster does not answer; CLI_DENIED: it does not allow
+ * faults; CLI_ERROR. What is no check's result is said on stderr. Once in a process at a time, from
+ * its first thread, before there are others.
  */
-int scenario_run(const struct scenario *scenario, const struct scenario_options *options);
+enum cli_exit scenario_run(const struct scenario *scenario, const struct scenario_options *options);
 
 /* The six. */
 void basic_play(struct stage *s);

@@ -1,14 +1,14 @@
 /* stage.c -- operations, and looking in. See stage.h. */
 #define _GNU_SOURCE
-#include "stage.h"
+#include "cli/scenarios/stage.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "moment.h"
+#include "cli/scenarios/moment.h"
 
-#define CONVERGE_TIMEOUT_NS (10 * MOMENT_S)
+#define CONVERGE_TIMEOUT_MS 10000
 #define POLL_MS 20
 #define SHOWN_MAX 40 /* Bytes of a value that are shown. */
 #define ADMIN_TIMEOUT_MS 2000
@@ -56,15 +56,16 @@ static struct told tell(const struct dkv_answer *a, uint64_t began_ns)
 }
 
 /* A write: told as `what`, and checked. */
-static bool write_and_check(struct stage *s, uint32_t node, struct dkv_op *op, const char *name,
-                            const char *what)
+static bool write_and_check(struct stage *s, uint32_t node, const struct dkv_op *wanted,
+                            const char *name, const char *what)
 {
     char key[STAGE_KEY_SIZE_MAX];
     stage_key(s, name, key);
-    op->key = bytes_of_text(key);
+    struct dkv_op op = *wanted;
+    op.key = bytes_of_text(key);
     struct dkv_answer answer;
     uint64_t began_ns = moment_now_ns();
-    stage_execute(s, node, op, &answer);
+    stage_execute(s, node, &op, &answer);
     struct told told = tell(&answer, began_ns);
     bool ok = report_check(&s->report, answer.status == DKV_OK, "%s through node %u (%s)", what,
                            (unsigned)s->nodes[node].id, told.text);
@@ -76,7 +77,7 @@ bool stage_put(struct stage *s, uint32_t node, const char *name, const char *val
 {
     char what[128];
     snprintf(what, sizeof(what), "put %s = \"%.*s\"", name, SHOWN_MAX, value);
-    struct dkv_op op = {.kind = DKV_PUT, .value = bytes_of_text(value)};
+    const struct dkv_op op = {.kind = DKV_PUT, .value = bytes_of_text(value)};
     return write_and_check(s, node, &op, name, what);
 }
 
@@ -84,7 +85,7 @@ bool stage_append(struct stage *s, uint32_t node, const char *name, const char *
 {
     char what[128];
     snprintf(what, sizeof(what), "append \"%.*s\" to %s", SHOWN_MAX, value, name);
-    struct dkv_op op = {.kind = DKV_APPEND, .value = bytes_of_text(value)};
+    const struct dkv_op op = {.kind = DKV_APPEND, .value = bytes_of_text(value)};
     return write_and_check(s, node, &op, name, what);
 }
 
@@ -92,7 +93,7 @@ bool stage_delete(struct stage *s, uint32_t node, const char *name)
 {
     char what[128];
     snprintf(what, sizeof(what), "delete %s", name);
-    struct dkv_op op = {.kind = DKV_DELETE};
+    const struct dkv_op op = {.kind = DKV_DELETE};
     return write_and_check(s, node, &op, name, what);
 }
 
@@ -199,7 +200,8 @@ static struct hashes hashes_of_all(struct stage *s)
 
 bool stage_converge(struct stage *s)
 {
-    uint64_t until_ns = moment_now_ns() + CONVERGE_TIMEOUT_NS;
+    uint32_t timeout_ms = s->timeout_ms != 0 ? s->timeout_ms : CONVERGE_TIMEOUT_MS;
+    uint64_t until_ns = moment_now_ns() + timeout_ms * MOMENT_MS;
     struct hashes h = hashes_of_all(s);
     while (!h.equal && moment_now_ns() < until_ns) {
         moment_sleep_ms(POLL_MS);

@@ -19,11 +19,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cli/scenarios/cluster.h"
+#include "cli/scenarios/journal.h"
+#include "cli/scenarios/report.h"
 #include "client/admin.h"
-#include "cluster.h"
 #include "dkv/dkv.h"
-#include "journal.h"
-#include "report.h"
 
 #define STAGE_NODES_MAX CLUSTER_NODES_MAX
 #define STAGE_KEY_SIZE_MAX 64
@@ -42,6 +42,7 @@ struct stage {
     struct cluster *cluster; /* NULL: the endpoints were given. */
     bool interactive;        /* The person stops and starts nodes of given endpoints. */
     bool quick;              /* Small and short, for tests: figures are printed, not judged. */
+    uint32_t timeout_ms;     /* Of an operation; 0: the client's default. */
     uint32_t nodes_count;
     struct stage_node nodes[STAGE_NODES_MAX];
     char prefix[STAGE_KEY_SIZE_MAX]; /* What the keys of this run begin with. */
@@ -69,7 +70,8 @@ bool stage_expect(struct stage *s, uint32_t node, const char *name, const char *
 /* *out_value is the sum over all labels. Break: the node does not answer, or has no such metric. */
 bool stage_metric(struct stage *s, uint32_t node, const char *name, double *out_value);
 
-/* Check that all nodes that run come to the same applied slot and state hash, within 10 s. */
+/* Check that all nodes come to the same applied slot and state hash, within the time of an
+ * operation. */
 bool stage_converge(struct stage *s);
 
 /* Would the node at this address serve a linearizable read now? Any thread. */

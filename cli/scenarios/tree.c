@@ -1,6 +1,6 @@
 /* tree.c -- see tree.h. */
 #define _GNU_SOURCE
-#include "tree.h"
+#include "cli/scenarios/tree.h"
 
 #include <errno.h>
 #include <ftw.h>

@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 #include "../../temp.h"
-#include "scenarios/cluster.h"
-#include "scenarios/interrupt.h"
-#include "scenarios/leash.h"
-#include "scenarios/moment.h"
+#include "cli/scenarios/cleanup.h"
+#include "cli/scenarios/cluster.h"
+#include "cli/scenarios/leash.h"
+#include "cli/scenarios/moment.h"
 #include "stand_in.h"
 
 static struct temp temp; /* TMPDIR of each test: what clusters leave behind is there. */
@@ -278,7 +278,7 @@ static void run_child(int to_parent)
 {
     struct cluster *c = NULL;
     char text[CLUSTER_TEXT_SIZE_MAX];
-    if (cluster_new(&three, &c) != 0 || interrupt_begin(on_interrupt, c) != 0 ||
+    if (cluster_new(&three, &c) != 0 || cleanup_begin(on_interrupt, c) != 0 ||
         cluster_start(c, text) != 0)
         _exit(1);
     for (uint32_t i = 0; i < 3; i++) {
@@ -320,7 +320,7 @@ static void test_interrupted(void **state)
         pid_t nodes[3];
         int status = end_child_with(signals[i], nodes);
         assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), 128 + signals[i]);
+        assert_int_equal(WEXITSTATUS(status), CLEANUP_EXIT_CODE);
         for (int n = 0; n < 3; n++)
             await_gone(nodes[n]);
         assert_int_equal(entries_in(temp.path), 0);
@@ -342,14 +342,14 @@ static void nothing(void *context)
     (void)context;
 }
 
-static void test_interrupt_ends(void **state)
+static void test_cleanup_ends(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(interrupt_begin(nothing, NULL), 0);
-        interrupt_end();
+        assert_int_equal(cleanup_begin(nothing, NULL), 0);
+        cleanup_end();
     }
-    interrupt_end();
+    cleanup_end();
     sigset_t blocked;
     assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &blocked), 0);
     assert_false(sigismember(&blocked, SIGINT));
@@ -391,7 +391,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_unclean_ends_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_interrupt_ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cleanup_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leash_of_another, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "scenarios/journal.h"
+#include "cli/scenarios/journal.h"
 
 #define TEXT(text) ((struct dkv_bytes){(text), sizeof(text) - 1})
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scenarios/report.h"
+#include "cli/scenarios/report.h"
 
 #define RULER "────────────────────────────────────────────────────────────────────────"
 

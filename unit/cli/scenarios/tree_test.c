@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "../../temp.h"
-#include "scenarios/ports.h"
-#include "scenarios/tree.h"
+#include "cli/scenarios/ports.h"
+#include "cli/scenarios/tree.h"
 
 static void write_file(const char *directory, const char *name, const char *content)
 {
