@@ -195,7 +195,8 @@ say "Ctrl-C stops the cluster."
 while [ ${#id_of_pid[@]} -gt 0 ]; do
     status=0
     ended=
-    wait -n -p ended "${!id_of_pid[@]}" || status=$?
+    # Without the redirection, bash itself would comment on a node that was killed.
+    { wait -n -p ended "${!id_of_pid[@]}" || status=$?; } 2>/dev/null
     [ -n "$ended" ] || continue
     id=${id_of_pid[$ended]}
     unset "id_of_pid[$ended]"
