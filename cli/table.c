@@ -151,7 +151,8 @@ void command_print_help(const struct command_entry *command)
                       COUNT(session_options));
 }
 
-static void complain(const struct cli *cli, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void complain(const struct cli *cli,
+                                                           const char *format, va_list arguments)
 {
     output_progress_end();
     fputs("dkv-cli: ", stderr);
