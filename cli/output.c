@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 #include "cli/text.h"
 #include "history/history_utf8.h"
 
-static bool progress_is_shown;
+static atomic_bool progress_is_shown; /* Several threads may make progress. */
 
 int output_format_parse(const char *word, enum output_format *out)
 {

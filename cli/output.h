@@ -71,7 +71,8 @@ void output_table_fini(struct output_table *t);
 
 /* ---- stderr -------------------------------------------------------------------------------- */
 
-/* One line of progress, which replaces the last one; nothing unless stderr is a terminal. */
+/* One line of progress, which replaces the last one; nothing unless stderr is a terminal. Any
+ * thread. */
 void output_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Wipe it. */
