@@ -233,11 +233,23 @@ void truth_on_checkpoint(struct world *w, uint32_t node, const struct checkpoint
     truth_check_hash(w, node, head->applied, head->hash);
 }
 
+static bool truth_is_held(const struct slot_truth *s)
+{
+    for (size_t i = 0; i < sizeof(s->holdings) / sizeof(s->holdings[0]); i++) {
+        if (!ballot_is_none(s->holdings[i].accepted))
+            return true;
+    }
+    return s->chosen != NULL;
+}
+
 void truth_on_wiped(struct world *w, uint32_t node)
 {
     struct truth *t = &w->truth;
     for (size_t i = 0; i < t->count; i++)
         t->slots[i].holdings[node] = (struct holding){0};
+    /* What only that disk had voted for, nobody knows of any more. */
+    while (t->touched_to >= t->first && !truth_is_held(&t->slots[t->touched_to - t->first]))
+        t->touched_to--;
     t->durable_to[node] = t->first - 1;
     t->verified_to[node] = t->first - 1;
 }
