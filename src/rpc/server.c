@@ -154,6 +154,11 @@ static void server_refuse(struct rpc_call *c, enum rpc_status status, const char
     rpc_call_fail(c, status, text, NULL, retry_after_ms);
 }
 
+/*
+ * When the client gives up, or a little before. gRPC sends the time left with two or three digits,
+ * rounded up: 9.999 s travel as 10.0 s, 10.001 s as 10.1 s. What rounding may have added, up to a
+ * hundredth, is taken off again, or an answer in the last moment would find nobody.
+ */
 static uint64_t server_deadline_ns(gpr_timespec deadline)
 {
     gpr_timespec t = gpr_convert_clock_type(deadline, GPR_CLOCK_MONOTONIC);
@@ -162,7 +167,12 @@ static uint64_t server_deadline_ns(gpr_timespec deadline)
         return RPC_FOREVER_NS;
     if (t.tv_sec < 0)
         return 0;
-    return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+    uint64_t deadline_ns = (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+    gpr_timespec left = gpr_time_sub(t, gpr_now(GPR_CLOCK_MONOTONIC));
+    if (left.tv_sec < 1)
+        return deadline_ns;
+    uint64_t left_ns = (uint64_t)left.tv_sec * UINT64_C(1000000000) + (uint64_t)left.tv_nsec;
+    return deadline_ns - left_ns / 100;
 }
 
 static void server_on_stream_gone(void *maker, struct rpc_stream *stream)

@@ -30,8 +30,9 @@ struct rpc_method {
     const char *name; /* "/dkv.v1.KV/Put" */
     /*
      * A call came. Runs on the poller; the request is borrowed for the call. It must be answered by
-     * deadline_ns (CLOCK_MONOTONIC, RPC_FOREVER_NS if the client gave none): then the client is
-     * told DEADLINE_EXCEEDED, and an answer that comes later is dropped.
+     * deadline_ns (CLOCK_MONOTONIC, RPC_FOREVER_NS if the client gave none; up to a hundredth of
+     * the time left early): then the client is told DEADLINE_EXCEEDED, and an answer that comes
+     * later is dropped.
      */
     void (*unary)(void *context, struct rpc_call *call, struct bytes request, uint64_t deadline_ns);
     const struct rpc_stream_events *stream; /* Outlives the server's streams. */

@@ -206,6 +206,30 @@ static void test_no_deadline_is_forever(void **state)
     world_close(&w);
 }
 
+/* Over 10 s gRPC tells the server up to 100 ms more than there is. */
+static void test_deadline_is_not_rounded_up(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    struct counter replies[17];
+    for (int i = 0; i < 17; i++)
+        replies[i] = COUNTER_INIT;
+    struct buf request = {0};
+    const uint64_t timeout_ns = 10510 * MS_NS; /* Travels as 10.6 s. */
+    uint64_t start = now_ns();
+    assert_int_equal(
+        rpc_channel_call(w.channel, "/t.T/Hold", &request, timeout_ns, on_reply_count, replies), 0);
+    assert_true(counter_wait(&w.held.count, 1));
+    uint64_t took = now_ns() - start;
+    assert_true(w.held.deadline_ns >= start + 10 * SECOND_NS);
+    assert_true(w.held.deadline_ns <= start + took + timeout_ns);
+    struct buf reply = {0};
+    rpc_call_answer(w.held.calls[0], &reply);
+    assert_true(counter_wait(&replies[RPC_OK], 1));
+    world_close(&w);
+}
+
 static void test_client_goes_away(void **state)
 {
     (void)state;
@@ -409,6 +433,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failure_carries_reason, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_deadline, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_no_deadline_is_forever, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_deadline_is_not_rounded_up, world_setup,
+                                        world_teardown),
         cmocka_unit_test_setup_teardown(test_client_goes_away, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_many_calls_answered_by_another_thread, world_setup,
                                         world_teardown),
