@@ -141,6 +141,9 @@ uint64_t peers_next_ns(const struct node *n);
 /* End an incoming stream, and say why to the other side. Harmless when it is gone. */
 void links_refuse(struct node *n, uint64_t number, const char *text);
 
+/* End the streams that did not begin with a Hello in time: they take the room of peers. */
+void links_expire(struct node *n);
+
 /* A peer's message has passed the network: throw the coins of `in`, then to the replica. */
 void links_receive(struct node *n, uint32_t index, uint64_t number, const struct message *m);
 

@@ -14,14 +14,17 @@
 #include "node/internal.h"
 #include "node/monotime.h"
 
+#define HELLO_WAIT_NS (3 * MONOTIME_S)
+
 struct link {
     struct node *node;
     struct rpc_stream *stream;
     uint64_t number;
-    struct list in_node; /* The loop's, as the next two. */
+    struct list in_node; /* The loop's, as the next three. */
     uint32_t peer;       /* Index of who speaks; MEMBER_NONE until its Hello. */
-    bool ended;          /* We have ended it. */
-    char address[80];    /* For people. */
+    uint64_t opened_ns;
+    bool ended;       /* We have ended it. */
+    char address[80]; /* For people. */
     struct mail open_mail;
     struct mail envelope_mail;
     struct mail close_mail;
@@ -48,6 +51,17 @@ void links_refuse(struct node *n, uint64_t number, const char *text)
         struct link *link = LIST_ENTRY(l, struct link, in_node);
         if (link->number == number)
             link_end(link, RPC_FAILED_PRECONDITION, text);
+    }
+}
+
+void links_expire(struct node *n)
+{
+    for (struct list *l = n->links.next; l != &n->links; l = l->next) {
+        struct link *link = LIST_ENTRY(l, struct link, in_node);
+        if (n->now_ns < link->opened_ns + HELLO_WAIT_NS)
+            return; /* In the order in which they were opened. */
+        if (link->peer == MEMBER_NONE)
+            link_end(link, RPC_INVALID_ARGUMENT, "a peer's stream begins with a Hello");
     }
 }
 
@@ -143,6 +157,7 @@ static void link_on_opened(struct mail *mail, void *owner)
 {
     struct node *n = owner;
     struct link *link = LIST_ENTRY(mail, struct link, open_mail);
+    link->opened_ns = n->now_ns;
     list_push_back(&n->links, &link->in_node);
 }
 

@@ -215,6 +215,7 @@ static void node_turn(struct node *n)
     mailbox_run(&n->mailbox, n);
     later_run(&n->later, n->now_ns, n);
     peers_dial(n);
+    links_expire(n);
     node_step(n, (struct event){.kind = EVENT_TICK});
     node_carry_out(n);
     notices_remind(n);
