@@ -32,7 +32,11 @@ test_packages=(
     git
     libclang-rt-14-dev
     procps
+    protobuf-compiler
+    python3-grpcio
+    python3-protobuf
     shellcheck
+    strace
 )
 
 die() {

@@ -1,0 +1,157 @@
+"""Who is no peer: refused, and told why on both sides; the others go on without it."""
+import shutil
+import threading
+import time
+
+import calls
+import case
+import cluster
+from calls import Code, paxos_pb2
+
+GARBAGE = paxos_pb2.PeerMessage(kind=paxos_pb2.MESSAGE_KIND_CHOSEN, slot=1)
+
+
+class Strangers(case.Case):
+    def setUp(self):
+        self.nodes = self.cluster()
+        self.node = self.nodes.node(1)
+        self.node.client.put(b"k", b"v")
+
+    def hello(self, **fields):
+        said = {"protocol_version": 1, "cluster": b"dkv", "mode": paxos_pb2.MODE_CLASSIC,
+                "members": [1, 2, 3], "id": 3, "boot": 99, "disk_id": b"d" * 16, **fields}
+        return paxos_pb2.Hello(**said)
+
+    def envelope(self, hello):
+        message = paxos_pb2.PeerMessage(kind=paxos_pb2.MESSAGE_KIND_HELLO, hello=hello)
+        return paxos_pb2.Envelope(messages=[message])
+
+    def refused(self, pattern, hello):
+        """The stream ends with the reason, the log has it too, and the cluster does not care."""
+        logged = len(self.node.log_text())
+        error = self.node.client.peer_stream([self.envelope(hello)]).exception()
+        self.assertEqual(error.code(), Code.FAILED_PRECONDITION, error.details())
+        self.assertRegex(error.details(), pattern)
+        self.node.wait_log(pattern, after=logged)
+        for node in self.nodes.nodes:
+            self.assertEqual(node.client.get(b"k").value, b"v")
+            self.assertTrue(node.client.put(b"k", b"v").applied)
+
+    def fetch_refused(self, hello):
+        """Nor are the log's values handed out."""
+        request = paxos_pb2.FetchChosenRequest(to=10, hello=hello)
+        setattr(request, "from", 1)
+        self.fails(Code.FAILED_PRECONDITION, self.node.client.call, "/dkv.v1.Paxos/FetchChosen",
+                   request, paxos_pb2.FetchChosenResponse)
+
+    def test_another_protocol_version(self):
+        self.refused(r"refuses node 3: .*another version of the protocol: run the same version",
+                     self.hello(protocol_version=2))
+        self.fetch_refused(self.hello(protocol_version=2))
+
+    def test_another_cluster(self):
+        self.refused(r"refuses node 3: .*another cluster: check --cluster",
+                     self.hello(cluster=b"staging"))
+        self.fetch_refused(self.hello(cluster=b"staging"))
+
+    def test_other_members(self):
+        self.refused(r"another list of members", self.hello(members=[1, 2, 3, 4, 5]))
+        self.fetch_refused(self.hello(members=[1, 2, 3, 4, 5]))
+
+    def test_an_id_of_nobody(self):
+        self.refused(r"its id is no other member's: check --id and --peers", self.hello(id=7))
+        self.refused(r"its id is no other member's: check --id and --peers", self.hello(id=1))
+        self.fetch_refused(self.hello(id=7))
+
+    def test_another_disk(self):
+        self.refused(r"has voted with another disk.*cannot replace a voter.*others go on",
+                     self.hello())
+
+    def test_no_hello(self):
+        """A stream that begins with something else is ended."""
+        for message in (paxos_pb2.PeerMessage(kind=paxos_pb2.MESSAGE_KIND_HEARTBEAT,
+                                              progress=paxos_pb2.Progress(boot=1)),
+                        GARBAGE, paxos_pb2.PeerMessage()):
+            error = self.node.client.peer_stream(
+                [paxos_pb2.Envelope(messages=[message])]).exception()
+            self.assertIn(error.code(), (Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION))
+        self.assertEqual(self.node.client.get(b"k").value, b"v")
+
+    def test_no_protobuf(self):
+        stream = self.node.client.channel.stream_unary("/dkv.v1.Paxos/Stream")
+        error = stream.future(iter([b"\xff" * 100]), timeout=10).exception()
+        self.assertEqual(error.code(), Code.INVALID_ARGUMENT)
+        self.assertEqual(self.node.client.get(b"k").value, b"v")
+
+    def test_many_streams(self):
+        """Strangers that say nothing keep the room of peers for a moment only."""
+        over = threading.Event()
+        self.addCleanup(over.set)
+
+        def silent():
+            yield b""  # An envelope without messages.
+            over.wait(60)
+        streams = []  # One that nobody holds is cancelled.
+        clients = [calls.Client(self.node.address) for _ in range(60)]
+        for client in clients:
+            self.addCleanup(client.close)
+            stream = client.channel.stream_unary("/dkv.v1.Paxos/Stream")
+            streams.append(stream.future(silent(), timeout=60))
+        time.sleep(0.5)
+        self.nodes.node(2).kill()
+        self.nodes.node(2).start()
+        self.nodes.node(2).wait_ready()
+        self.nodes.node(3).kill()
+        # Now it takes 1 and 2, both ways.
+        put = cluster.wait_until("1 and 2 agree", timeout=15,
+                                 condition=lambda: self.node.client.put(b"k", b"2", timeout=5))
+        self.assertTrue(put.applied)
+        self.assertEqual({stream.code() for stream in streams},
+                         {Code.INVALID_ARGUMENT, Code.RESOURCE_EXHAUSTED})
+
+
+class Voters(case.Case):
+    def test_empty_directory(self):
+        """A voter that lost its disk: refused under its old id, for ever; the others go on."""
+        nodes = self.cluster()
+        nodes.node(1).client.put(b"k", b"v")
+        nodes.wait_converged()
+        lost = nodes.node(3)
+        lost.kill()
+        shutil.rmtree(lost.directory)
+        before = {n.id: len(n.log_text()) for n in nodes.nodes}
+        lost.start()
+        lost.wait_log(r"node 1 refuses this node: .*cannot replace a voter.*others go on",
+                      after=before[3])
+        for node_id in (1, 2):
+            nodes.node(node_id).wait_log(
+                r"this node refuses node 3: .*cannot replace a voter.*others go on without it",
+                after=before[node_id])
+        self.assertFalse(lost.client.health(wait=True).ready)
+        # It has no vote: with one of the others down nothing goes, with both all goes.
+        nodes.node(1).client.put(b"k", b"w")
+        nodes.node(2).kill()
+        self.fails(Code.UNAVAILABLE, nodes.node(1).client.get, b"k", timeout=1)
+        nodes.node(2).start()
+        nodes.node(2).wait_ready()
+        self.assertEqual(nodes.node(2).client.get(b"k").value, b"w")
+        with self.assertRaises(calls.Error):
+            lost.client.put(b"k", b"x", timeout=1)
+        self.assertFalse(lost.status().admitted)
+        self.assertEqual([p.refused != "" for p in nodes.node(1).status().peers if p.id == 3],
+                         [True])
+
+    def test_first_start_needs_all(self):
+        """New disks wait for each other, and say for whom; then one may be missing."""
+        nodes = self.cluster(start=False)
+        nodes.node(1).start()
+        nodes.node(2).start()
+        nodes.node(1).wait_log(r"waiting for node (2, )?3")
+        nodes.node(3).start()
+        nodes.wait_ready()
+        nodes.node(3).kill()
+        self.assertTrue(nodes.node(1).client.put(b"k", b"v").applied)
+
+
+if __name__ == "__main__":
+    case.main()
