@@ -285,7 +285,9 @@ static grpc_server *server_create(const struct rpc_server_options *options, uint
     /* By default two servers may share a port, and each gets some of the calls. */
     args[n++] = rpc_arg(GRPC_ARG_ALLOW_REUSEPORT, 0);
     args[n++] = rpc_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RPC_MESSAGE_SIZE_MAX);
-    args[n++] = rpc_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, (int)calls_max);
+    uint32_t streams_max =
+        options->connection_calls_max > 0 ? options->connection_calls_max : calls_max;
+    args[n++] = rpc_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, (int)streams_max);
     args[n++] = rpc_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 /* identity */);
     args[n++] = rpc_arg(GRPC_ARG_ENABLE_CHANNELZ, 0);
     /* By default a client that pings more than once in five minutes is thrown out. */

@@ -42,6 +42,11 @@ struct rpc_method {
 /* All zero is the default. */
 struct rpc_server_options {
     uint32_t calls_max; /* Calls and streams in flight; 0: RPC_SERVER_CALLS_MAX_DEFAULT. */
+    /*
+     * Of one connection; 0: calls_max. What is above it waits at the client. Bounds the answers
+     * that are kept for somebody who asks and does not read.
+     */
+    uint32_t connection_calls_max;
     /* Ping a client that is silent for so long, and drop it after the timeout; 0: never. */
     uint32_t keepalive_time_ms;
     uint32_t keepalive_timeout_ms;

@@ -7,6 +7,8 @@
 /* A client that is gone without a word is noticed, and its calls end. */
 #define PING_AFTER_MS 10000
 #define PING_TIMEOUT_MS 5000
+/* A client that asks for much and does not read makes us keep so many answers, of 1 MiB each. */
+#define CONNECTION_CALLS_MAX 128
 
 static int explain(int err, const char *address, char message[SERVICE_MESSAGE_SIZE_MAX])
 {
@@ -42,6 +44,7 @@ int service_open(struct node *n, struct rpc_server **out_server,
     count += admin_service_methods(n, methods + count);
     count += health_service_methods(n, methods + count);
     const struct rpc_server_options options = {
+        .connection_calls_max = CONNECTION_CALLS_MAX,
         .keepalive_time_ms = PING_AFTER_MS,
         .keepalive_timeout_ms = PING_TIMEOUT_MS,
     };
