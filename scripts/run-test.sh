@@ -182,6 +182,16 @@ run_pid=
 [ "$code" -eq 1 ] || fail "all ended: exit code $code"
 said "all nodes have ended"
 
+# All killed at the same moment: each is told of.
+start --port "$port" --data at-once
+kill -KILL "$(pid_of 1)" "$(pid_of 2)" "$(pid_of 3)"
+wait "$run_pid"
+code=$?
+run_pid=
+[ "$code" -eq 1 ] || fail "all killed at once: exit code $code"
+for id in 1 2 3; do said "node $id ended with code 137"; done
+said "all nodes have ended"
+
 # Killed with -9 itself: the kernel stops the nodes.
 start --port "$port" --data killed
 kill -KILL "$run_pid"

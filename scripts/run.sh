@@ -197,7 +197,16 @@ while [ ${#id_of_pid[@]} -gt 0 ]; do
     ended=
     # Without the redirection, bash itself would comment on a node that was killed.
     { wait -n -p ended "${!id_of_pid[@]}" || status=$?; } 2>/dev/null
-    [ -n "$ended" ] || continue
+    # Of those that end at the same moment bash names one, and forgets the others.
+    for pid in "${!id_of_pid[@]}"; do
+        [ -z "${ended-}" ] || break
+        if ! kill -0 "$pid" 2>/dev/null; then
+            ended=$pid
+            status=0
+            wait "$pid" 2>/dev/null || status=$?
+        fi
+    done
+    [ -n "${ended-}" ] || continue
     id=${id_of_pid[$ended]}
     unset "id_of_pid[$ended]"
     set_node_command "$id"
