@@ -142,14 +142,15 @@ static int check_order(struct journal *j, struct journal_verdict *v)
     v->linearizable = report.verdict == LINEARIZABLE_YES;
     v->undecided = report.verdict == LINEARIZABLE_UNDECIDED;
     if (v->undecided)
-        snprintf(v->text, sizeof(v->text), "the search for an order was given up after %llu steps",
+        snprintf(v->order_text, sizeof(v->order_text),
+                 "the search for an order was given up after %llu steps",
                  (unsigned long long)report.steps);
     if (report.verdict != LINEARIZABLE_NO)
         return 0;
-    snprintf(v->text, sizeof(v->text), "no order explains the answer of");
-    TRY(text_add_op(j, report.op, v->text, sizeof(v->text)));
+    snprintf(v->order_text, sizeof(v->order_text), "no order explains the answer of");
+    TRY(text_add_op(j, report.op, v->order_text, sizeof(v->order_text)));
     return report.writer != LINEARIZABLE_NOBODY
-               ? text_add_op(j, report.writer, v->text, sizeof(v->text))
+               ? text_add_op(j, report.writer, v->order_text, sizeof(v->order_text))
                : 0;
 }
 
@@ -158,11 +159,12 @@ static int check_revisions(struct journal *j, struct journal_verdict *v)
     struct revisions_report report;
     TRY(revisions_check(&j->history, &report));
     v->revisions_fit = report.fault == REVISIONS_FINE;
-    if (v->revisions_fit || v->text[0] != '\0')
+    if (v->revisions_fit)
         return 0;
-    snprintf(v->text, sizeof(v->text), "%s", revisions_text(report.fault));
-    TRY(text_add_op(j, report.first, v->text, sizeof(v->text)));
-    return text_add_op(j, report.second, v->text, sizeof(v->text));
+    char *text = v->revisions_text;
+    snprintf(text, sizeof(v->revisions_text), "%s", revisions_text(report.fault));
+    TRY(text_add_op(j, report.first, text, sizeof(v->revisions_text)));
+    return text_add_op(j, report.second, text, sizeof(v->revisions_text));
 }
 
 int journal_check(struct journal *j, struct journal_verdict *out_verdict)

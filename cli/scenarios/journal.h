@@ -43,8 +43,9 @@ struct journal_verdict {
     bool revisions_fit; /* The order of revisions agrees with what clients saw. */
     size_t operations;
     size_t keys;
-    size_t unknown; /* Operations whose outcome is in doubt. */
-    char text[512]; /* What is wrong, or empty. */
+    size_t unknown;            /* Operations whose outcome is in doubt. */
+    char order_text[1024];     /* Why not linearizable, with the operations; or empty. */
+    char revisions_text[1024]; /* Why they do not fit, the same. */
 };
 
 /* Ask the checkers, once all clients are done. ERR_NO_MEMORY: also when an operation was lost;

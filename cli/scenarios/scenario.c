@@ -44,10 +44,10 @@ static void check_journal(struct stage *s)
     report_check(&s->report, v.linearizable,
                  "%zu operations on %zu key%s, %zu of unknown outcome: linearizable%s%s",
                  v.operations, v.keys, v.keys == 1 ? "" : "s", v.unknown,
-                 v.linearizable ? "" : "\n", v.linearizable ? "" : v.text);
+                 v.linearizable ? "" : "\n", v.order_text);
     report_check(&s->report, v.revisions_fit,
                  "revisions and slots are in the order of real time%s%s",
-                 v.revisions_fit ? "" : "\n", v.revisions_fit ? "" : v.text);
+                 v.revisions_fit ? "" : "\n", v.revisions_text);
 }
 
 /* Also when a check failed: then more than ever. */
