@@ -209,11 +209,15 @@ static int learning_fetch(struct replica *r, uint32_t peer)
     return replica_post(r, peer, m, 0);
 }
 
-/* How long a hole is left to whoever is at work there. */
+/*
+ * How long a hole is left to whoever is at work there. A node that proposes nothing itself does not
+ * know how long slots take, but no less than a commit: or with slow disks idle nodes would get in
+ * the way of all that others do.
+ */
 static uint64_t learning_hedge(struct replica *r)
 {
     const struct replica_tuning *t = &r->options.tuning;
-    uint64_t delay = 4 * delays_p99(&r->resolve_delays);
+    uint64_t delay = 4 * max_u64(delays_p99(&r->resolve_delays), delays_p99(&r->commit_delays));
     delay = min_u64(max_u64(delay, t->hedge_min_ns), t->hedge_max_ns);
     return delay + prng_below(&r->prng, delay);
 }

@@ -127,6 +127,39 @@ static void a_node_that_was_away_catches_up(void **state)
     close_bench(b);
 }
 
+/* It has no client of its own, so that it cannot know how long slots take; commits it does know. */
+static void an_idle_node_leaves_a_hole_alone_for_as_long_as_commits_take(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    b->dead[1] = true;
+    b->dead[2] = true;
+    struct value *v = NULL;
+    struct tag tag = {.node = 2, .boot = 1, .sequence = 1};
+    assert_int_equal(value_new(VALUE_BARRIER, tag, (struct bytes){0}, &v), 0);
+    struct message accept = {
+        .kind = MESSAGE_ACCEPT,
+        .slot = 1,
+        .ballot = {.round = 1, .node = 2, .boot = 1},
+        .value = v,
+    };
+    struct message prepare = {.kind = MESSAGE_PREPARE, .slot = 2, .ballot = accept.ballot};
+    b->stalled[0] = true;
+    for (int i = 0; i < 40; i++) {
+        prepare.ballot.round++;
+        bench_say(b, 1, 0, prepare);
+        bench_run(b, 100);
+        bench_sync(b, 0);
+    }
+    bench_say(b, 1, 0, accept);
+    bench_run(b, 150);
+    assert_int_equal(b->sent[MESSAGE_PREPARE], 0);
+    bench_run(b, 300);
+    assert_int_not_equal(b->sent[MESSAGE_PREPARE], 0);
+    value_unref(v);
+    close_bench(b);
+}
+
 /* One node, every allocation failing in turn: an error comes out, and nothing leaks. */
 static int one_node_serves_one_put(void)
 {
@@ -198,6 +231,7 @@ int main(void)
         cmocka_unit_test(a_write_that_was_proposed_has_an_unknown_outcome),
         cmocka_unit_test(a_full_queue_turns_away_at_once),
         cmocka_unit_test(a_node_that_was_away_catches_up),
+        cmocka_unit_test(an_idle_node_leaves_a_hole_alone_for_as_long_as_commits_take),
         cmocka_unit_test(every_allocation_fails_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
