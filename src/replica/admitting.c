@@ -92,6 +92,8 @@ int admitting_on_op(struct replica *r, const struct replica_op *from)
         return err;
     }
     list_push_back(admitting_queue(r, from), &op->link);
+    if (from->kind == OP_READ && from->consistency == CONSISTENCY_SEQUENTIAL)
+        r->sequentials_from = min_u64(r->sequentials_from, from->min_slot);
     r->stats.queued_ops++;
     r->stats.queued_bytes += op->size;
     if (op->kind == OP_WRITE)

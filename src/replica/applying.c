@@ -166,12 +166,17 @@ static int applying_apply(struct replica *r, uint64_t number)
 static int applying_answer_sequentials(struct replica *r)
 {
     uint64_t applied = machine_applied(r->machine);
+    if (applied < r->sequentials_from)
+        return 0;
+    r->sequentials_from = NEVER;
     struct list *next = NULL;
     for (struct list *l = r->sequentials.next; l != &r->sequentials; l = next) {
         next = l->next;
         struct op *op = LIST_ENTRY(l, struct op, link);
-        if (op->min_slot > applied)
+        if (op->min_slot > applied) {
+            r->sequentials_from = min_u64(r->sequentials_from, op->min_slot);
             continue;
+        }
         struct list one;
         list_init(&one);
         list_remove(&op->link);

@@ -116,11 +116,12 @@ struct replica {
     uint64_t tag_sequence;
     struct buf scratch;
 
-    struct list queue;       /* struct op: writes not yet proposed. */
-    uint64_t queue_bytes;    /* Of those. */
-    struct list reads;       /* struct op: reads waiting for a barrier. */
-    struct list sequentials; /* struct op: reads waiting for their min_slot. */
-    struct heap deadlines;   /* Of every op not yet answered. */
+    struct list queue;         /* struct op: writes not yet proposed. */
+    uint64_t queue_bytes;      /* Of those. */
+    struct list reads;         /* struct op: reads waiting for a barrier. */
+    struct list sequentials;   /* struct op: reads waiting for their min_slot, */
+    uint64_t sequentials_from; /* none of them for a slot below this one. */
+    struct heap deadlines;     /* Of every op not yet answered. */
     struct result *results;
     size_t results_capacity;
 

@@ -8,7 +8,8 @@
 
 int mail_push(struct mail *m, const struct letter *letter)
 {
-    if (m->head > 0 && m->head + m->count == m->capacity) {
+    /* Move to the front only if half is free there, or each push might move all of the rest. */
+    if (m->head > 0 && m->head >= m->capacity / 2 && m->head + m->count == m->capacity) {
         memmove(m->letters, m->letters + m->head, m->count * sizeof(*m->letters));
         m->head = 0;
     }

@@ -48,6 +48,7 @@ int replica_open(const struct replica_options *options, struct replica **out_rep
     list_init(&r->queue);
     list_init(&r->reads);
     list_init(&r->sequentials);
+    r->sequentials_from = NEVER;
     r->chosen_to = options->first_slot - 1;
     int err = machine_open(&options->limits, options->first_slot, &r->machine);
     if (err != 0) {

@@ -74,6 +74,36 @@ static void a_sequential_read_needs_nobody(void **state)
     close_bench(b);
 }
 
+static void a_sequential_read_waits_for_the_slot_that_its_client_has_seen(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    for (uint64_t slot = 3; slot > 0; slot--) {
+        struct replica_op op = {
+            .kind = OP_READ,
+            .handle = slot,
+            .deadline_ns = slot == 3 ? b->now_ns + 100 * MS : UINT64_MAX,
+            .key = bytes_of("k"),
+            .consistency = CONSISTENCY_SEQUENTIAL,
+            .min_slot = slot,
+        };
+        bench_step(b, 0, (struct event){.kind = EVENT_OP, .op = &op});
+    }
+    bench_run(b, 10);
+    assert_false(b->answers[1].given);
+    bench_put(b, 1, 11, "k", "v");
+    bench_run(b, 20);
+    assert_string_equal(b->answers[1].value, "v");
+    assert_false(b->answers[2].given);
+    bench_put(b, 1, 12, "k", "w");
+    bench_run(b, 20);
+    assert_string_equal(b->answers[2].value, "w");
+    assert_false(b->answers[3].given);
+    bench_run(b, 100);
+    assert_int_equal(b->answers[3].status, ANSWER_NO_QUORUM);
+    close_bench(b);
+}
+
 static bool lose_accepted(const struct bench *b, const struct bench_letter *letter)
 {
     (void)b;
@@ -227,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cluster_of_one_serves),
         cmocka_unit_test(a_sequential_read_needs_nobody),
+        cmocka_unit_test(a_sequential_read_waits_for_the_slot_that_its_client_has_seen),
         cmocka_unit_test(without_a_quorum_answers_say_what_is_known),
         cmocka_unit_test(a_write_that_was_proposed_has_an_unknown_outcome),
         cmocka_unit_test(a_full_queue_turns_away_at_once),
