@@ -243,7 +243,88 @@ static void rule_5_refused_in_phase_2_it_finishes_that_slot_first(void **state)
     close_bench(b);
 }
 
-static void rule_6_another_value_won_so_mine_goes_to_a_later_slot(void **state)
+/* Node 0's last request of a kind; it waits to be delivered. */
+static struct message request_of(const struct bench *b, enum message_kind kind)
+{
+    size_t i = b->queue_count;
+    while (i > 0 && b->queue[i - 1].message.kind != kind)
+        i--;
+    assert_true(i > 0);
+    return b->queue[i - 1].message;
+}
+
+/* Nodes 1 and 2 are dead, and node 1 is made to promise whatever node 0 has claimed last. */
+static struct message promise_to_node_0(struct bench *b)
+{
+    struct message prepare = request_of(b, MESSAGE_PREPARE);
+    bench_sync(b, 0);
+    bench_say(
+        b, 1, 0,
+        (struct message){.kind = MESSAGE_PROMISE, .slot = prepare.slot, .ballot = prepare.ballot});
+    return request_of(b, MESSAGE_ACCEPT);
+}
+
+static void rule_6_another_value_won_so_mine_is_put_back(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    b->dead[1] = true;
+    b->dead[2] = true;
+    bench_append(b, 0, 1, "k", "a", "", 0);
+    bench_append(b, 0, 2, "k", "b", "", 0);
+    bench_get(b, 0, 3, "k");
+    bench_tick(b, 0);
+    struct message first = promise_to_node_0(b);
+    assert_int_equal(first.slot, 1);
+    struct tag lost = first.value->tag;
+    bench_append(b, 0, 4, "k", "c", "", 0);
+    struct message noop = {.kind = MESSAGE_LEARN, .slot = 1, .ballot = ballot(9, 2)};
+    bench_say(b, 1, 0, noop);
+    for (uint64_t i = 1; i <= 4; i++)
+        assert_false(b->answers[i].given); /* A NOOP is nobody's barrier. */
+
+    bench_tick(b, 0);
+    struct message second = promise_to_node_0(b);
+    assert_int_equal(second.slot, 2);
+    assert_false(tag_equal(second.value->tag, lost));
+    bench_sync(b, 0);
+    bench_say(
+        b, 1, 0,
+        (struct message){.kind = MESSAGE_ACCEPTED, .slot = second.slot, .ballot = second.ballot});
+    for (uint64_t i = 1; i <= 4; i++)
+        assert_int_equal(b->answers[i].status, ANSWER_OK);
+    assert_string_equal(b->answers[3].value, "abc"); /* In the old order. */
+    struct replica_status status;
+    replica_get_status(b->nodes[0], &status);
+    assert_int_equal(status.stats.requeued_total, 1);
+    close_bench(b);
+}
+
+/* What is known when the deadline comes: it may be chosen, or it cannot be any more. */
+static void rule_6_the_deadline_before_and_after_the_slot_was_lost(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    b->dead[1] = true;
+    b->dead[2] = true;
+    bench_put(b, 0, 1, "k", "v");
+    b->now_ns += 5000 * MS;
+    bench_put(b, 0, 2, "k", "w");
+    bench_tick(b, 0);
+    (void)promise_to_node_0(b);
+    b->now_ns += 5000 * MS;
+    bench_tick(b, 0);
+    assert_int_equal(b->answers[1].status, ANSWER_OUTCOME_UNKNOWN);
+    assert_false(b->answers[2].given);
+    struct message noop = {.kind = MESSAGE_LEARN, .slot = 1, .ballot = ballot(9, 2)};
+    bench_say(b, 1, 0, noop);
+    b->now_ns += 5000 * MS;
+    bench_tick(b, 0);
+    assert_int_equal(b->answers[2].status, ANSWER_NOT_APPLIED);
+    close_bench(b);
+}
+
+static void rule_6_three_that_propose_at_once_lose_nothing(void **state)
 {
     (void)state;
     struct bench *b = open_bench(3);
@@ -421,7 +502,9 @@ int main(void)
         cmocka_unit_test(rule_3_the_accept_is_not_its_senders_vote),
         cmocka_unit_test(rule_4_a_majority_of_distinct_acceptors_at_one_ballot),
         cmocka_unit_test(rule_5_refused_in_phase_2_it_finishes_that_slot_first),
-        cmocka_unit_test(rule_6_another_value_won_so_mine_goes_to_a_later_slot),
+        cmocka_unit_test(rule_6_another_value_won_so_mine_is_put_back),
+        cmocka_unit_test(rule_6_the_deadline_before_and_after_the_slot_was_lost),
+        cmocka_unit_test(rule_6_three_that_propose_at_once_lose_nothing),
         cmocka_unit_test(rule_7_a_hole_at_the_tail_is_filled_when_nobody_asks),
         cmocka_unit_test(rule_7_an_idle_cluster_stands_still),
         cmocka_unit_test(rule_8_answers_come_after_all_lower_slots_are_applied),

@@ -52,6 +52,7 @@ void bench_open_tuned(struct bench *b, uint32_t count, bool admitted,
     b->now_ns = 1000 * MS;
     b->admitted = admitted;
     b->tuning = *tuning;
+    b->memory = -1;
     for (uint32_t i = 0; i < count; i++) {
         bench_open_node(b, i);
         int err = replica_start(b->nodes[i], b->now_ns);
@@ -113,6 +114,7 @@ void bench_restart(struct bench *b, uint32_t node)
     struct bench_disk *disk = &b->disks[node];
     disk_truncate(disk, disk->synced);
     b->to_sync[node] = 0;
+    b->checkpoint_slot[node] = 0;
     replica_close(b->nodes[node]);
     bench_open_node(b, node);
     for (size_t i = 0; i < disk->count; i++) {
@@ -201,15 +203,36 @@ static void bench_note_answer(struct bench *b, const struct answer *answer)
     memcpy(a->value, value.data, size);
 }
 
+/* False: it has no memory, and is dead. */
+static bool bench_step_replica(struct bench *b, uint32_t node, const struct event *event)
+{
+    bool is_short = b->memory >= 0 && b->short_of_memory == node;
+    unsigned long before = mem_allocations();
+    if (is_short)
+        mem_fail_after(b->memory);
+    int err = replica_step(b->nodes[node], event, &b->effects[node]);
+    if (is_short) {
+        mem_fail_after(-1);
+        b->memory -= (long)(mem_allocations() - before);
+    }
+    b->dead[node] = err != 0;
+    /* A failure is neither swallowed nor made up. */
+    bool has_failed = is_short && b->memory < 0;
+    assert(err == (has_failed ? ERR_NO_MEMORY : 0));
+    (void)has_failed;
+    return err == 0;
+}
+
 void bench_step(struct bench *b, uint32_t node, struct event event)
 {
     if (b->dead[node])
         return;
     struct effects *e = &b->effects[node];
     event.now_ns = b->now_ns;
-    int err = replica_step(b->nodes[node], &event, e);
-    assert(err == 0);
-    (void)err;
+    if (!bench_step_replica(b, node, &event)) {
+        effects_clear(e);
+        return;
+    }
     if (e->writes_count > 0)
         b->to_sync[node] = e->write_sequence;
     for (size_t i = 0; i < e->writes_count; i++)
@@ -226,6 +249,8 @@ void bench_step(struct bench *b, uint32_t node, struct event event)
     b->notices += e->notices_count;
     if (e->notices_count > 0)
         b->notice = e->notices[e->notices_count - 1];
+    if (e->checkpoint != NULL && b->checkpoints)
+        b->checkpoint_slot[node] = e->checkpoint->head.applied;
     effects_clear(e);
 }
 
@@ -236,6 +261,11 @@ void bench_tick(struct bench *b, uint32_t node)
 
 void bench_sync(struct bench *b, uint32_t node)
 {
+    if (b->checkpoint_slot[node] != 0) {
+        struct event event = {.kind = EVENT_CHECKPOINTED, .slot = b->checkpoint_slot[node]};
+        b->checkpoint_slot[node] = 0;
+        bench_step(b, node, event);
+    }
     if (b->to_sync[node] == 0)
         return;
     struct event event = {.kind = EVENT_DURABLE, .sequence = b->to_sync[node]};

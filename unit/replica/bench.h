@@ -4,7 +4,8 @@
  * Time stands still until bench_run or bench_pass. Messages wait in a queue until delivered; a
  * filter may drop them. A node's writes are durable when bench_sync says so; bench_run syncs at
  * once the nodes whose `stalled` is not set. A fetch is answered from what is durable. Checkpoints
- * are lost. For more than that there is the simulator.
+ * are lost, or with `checkpoints` said to be written at the next sync, which makes a node forget
+ * slots; a restart replays from the first. For more than that there is the simulator.
  */
 #ifndef DKV_UNIT_REPLICA_BENCH_H
 #define DKV_UNIT_REPLICA_BENCH_H
@@ -56,6 +57,11 @@ struct bench {
     uint64_t to_sync[MEMBERS_MAX];
     bool stalled[MEMBERS_MAX]; /* Its disk does not sync in bench_run. */
     bool dead[MEMBERS_MAX];    /* Neither steps nor gets messages. */
+    bool checkpoints;
+    uint64_t checkpoint_slot[MEMBERS_MAX]; /* To be said to be written; 0: none is. */
+    /* Of this node's allocations so many succeed; one fails, and it dies of it. < 0: none fails. */
+    uint32_t short_of_memory;
+    long memory;
     struct bench_letter *queue;
     size_t queue_count;
     size_t queue_capacity;

@@ -157,6 +157,137 @@ static void a_node_that_was_away_catches_up(void **state)
     close_bench(b);
 }
 
+static struct value *barrier_of(uint64_t sequence)
+{
+    struct tag tag = {.node = 2, .boot = 1, .sequence = sequence};
+    struct value *v = NULL;
+    assert_int_equal(value_new(VALUE_BARRIER, tag, (struct bytes){0}, &v), 0);
+    return v;
+}
+
+static void a_chosen_slot_is_never_voted_on_again(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    struct value *v = barrier_of(1);
+    struct value *w = barrier_of(2);
+    struct ballot high = {.round = 9, .node = 2, .boot = 1};
+    bench_say(b, 1, 0,
+              (struct message){.kind = MESSAGE_LEARN, .slot = 1, .tag = v->tag, .value = v});
+    bench_say(b, 1, 0, (struct message){.kind = MESSAGE_PREPARE, .slot = 1, .ballot = high});
+    bench_say(b, 1, 0,
+              (struct message){.kind = MESSAGE_ACCEPT, .slot = 1, .ballot = high, .value = w});
+    bench_sync(b, 0);
+    assert_int_equal(b->sent[MESSAGE_PROMISE] + b->sent[MESSAGE_ACCEPTED], 0);
+    assert_int_equal(b->sent[MESSAGE_LEARN], 2);
+    assert_true(value_equal(b->queue[b->queue_count - 1].message.value, v));
+    struct slot_view view;
+    replica_get_slot(b->nodes[0], 1, &view);
+    assert_null(view.vote);
+    assert_int_equal(view.promised.round, 0);
+    value_unref(v);
+    value_unref(w);
+    close_bench(b);
+}
+
+/* The value at hand is another one than the tag of what was chosen. */
+static void a_vote_for_another_value_is_not_what_was_chosen(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    struct value *v = barrier_of(1);
+    struct value *w = barrier_of(2);
+    struct message accept = {.kind = MESSAGE_ACCEPT, .slot = 1, .value = v};
+    accept.ballot = (struct ballot){.round = 1, .node = 2, .boot = 1};
+    bench_say(b, 1, 0, accept);
+    bench_say(b, 1, 0, (struct message){.kind = MESSAGE_LEARN, .slot = 1, .tag = w->tag});
+    struct slot_view view;
+    replica_get_slot(b->nodes[0], 1, &view);
+    assert_true(value_equal(view.vote, v));
+    assert_null(view.chosen);
+    bench_tick(b, 0); /* It asks for it at once. */
+    assert_int_equal(b->sent[MESSAGE_PREPARE], 2);
+    value_unref(v);
+    value_unref(w);
+    close_bench(b);
+}
+
+static void nobody_acts_above_the_window(void **state)
+{
+    (void)state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.alpha = 100;
+    struct bench *b = mem_alloc(sizeof(*b));
+    assert_non_null(b);
+    bench_open_tuned(b, 3, true, &tuning);
+    struct value *v = barrier_of(1);
+    struct ballot ballot = {.round = 1, .node = 2, .boot = 1};
+    for (uint64_t slot = 100; slot <= 101; slot++) {
+        bench_say(
+            b, 1, 0,
+            (struct message){.kind = MESSAGE_ACCEPT, .slot = slot, .ballot = ballot, .value = v});
+        bench_say(b, 1, 0, (struct message){.kind = MESSAGE_LEARN, .slot = slot, .tag = v->tag});
+    }
+    struct slot_view view;
+    replica_get_slot(b->nodes[0], 100, &view);
+    assert_non_null(view.chosen);
+    replica_get_slot(b->nodes[0], 101, &view);
+    assert_false(view.in_memory);
+    bench_put(b, 0, 1, "k", "v"); /* Slot 102 would be next. */
+    bench_tick(b, 0);
+    assert_int_equal(b->sent[MESSAGE_PREPARE], 0);
+    value_unref(v);
+    bench_run(b, 2000); /* The slots below are filled, and it goes on. */
+    assert_true(b->answers[1].given);
+    close_bench(b);
+}
+
+static bool lose_all_of_node_2(const struct bench *b, const struct bench_letter *letter)
+{
+    (void)b;
+    return letter->from == 2 || letter->to == 2;
+}
+
+/* Whom it asks for promises and votes have forgotten those slots: their state covers them. */
+static void a_proposal_in_a_forgotten_slot_ends(void **state)
+{
+    (void)state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.checkpoint_slots = 2;
+    for (int turn = 0; turn < 2; turn++) {
+        struct bench *b = mem_alloc(sizeof(*b));
+        assert_non_null(b);
+        bench_open_tuned(b, 3, true, &tuning);
+        b->checkpoints = true;
+        bench_append(b, 2, 1, "k", "x", "", 0);
+        bench_tick(b, 2);
+        if (turn == 1) { /* Phase 2: its Accept is out, and may have been chosen. */
+            bench_deliver(b);
+            for (uint32_t node = 0; node < 3; node++)
+                bench_sync(b, node);
+            bench_deliver(b);
+        }
+        b->lose = lose_all_of_node_2;
+        bench_deliver(b);
+        for (uint64_t i = 10; i < 20; i++) {
+            bench_append(b, 0, i, "k", "y", "", 0);
+            bench_run(b, 150);
+        }
+        struct slot_view view;
+        replica_get_slot(b->nodes[0], 1, &view);
+        assert_false(view.in_memory);
+        assert_false(b->answers[1].given);
+        b->lose = NULL;
+        bench_run(b, 500);
+        assert_int_equal(b->answers[1].status, ANSWER_OK);
+        bench_get(b, 1, 2, "k");
+        bench_run(b, 100);
+        assert_int_equal(strlen(b->answers[2].value), 11);
+        assert_true(bench_is_converged(b));
+        close_bench(b);
+    }
+}
+
 /* It has no client of its own, so that it cannot know how long slots take; commits it does know. */
 static void an_idle_node_leaves_a_hole_alone_for_as_long_as_commits_take(void **state)
 {
@@ -164,9 +295,7 @@ static void an_idle_node_leaves_a_hole_alone_for_as_long_as_commits_take(void **
     struct bench *b = open_bench(3);
     b->dead[1] = true;
     b->dead[2] = true;
-    struct value *v = NULL;
-    struct tag tag = {.node = 2, .boot = 1, .sequence = 1};
-    assert_int_equal(value_new(VALUE_BARRIER, tag, (struct bytes){0}, &v), 0);
+    struct value *v = barrier_of(1);
     struct message accept = {
         .kind = MESSAGE_ACCEPT,
         .slot = 1,
@@ -262,6 +391,10 @@ int main(void)
         cmocka_unit_test(a_write_that_was_proposed_has_an_unknown_outcome),
         cmocka_unit_test(a_full_queue_turns_away_at_once),
         cmocka_unit_test(a_node_that_was_away_catches_up),
+        cmocka_unit_test(a_chosen_slot_is_never_voted_on_again),
+        cmocka_unit_test(a_vote_for_another_value_is_not_what_was_chosen),
+        cmocka_unit_test(nobody_acts_above_the_window),
+        cmocka_unit_test(a_proposal_in_a_forgotten_slot_ends),
         cmocka_unit_test(an_idle_node_leaves_a_hole_alone_for_as_long_as_commits_take),
         cmocka_unit_test(every_allocation_fails_once),
     };
