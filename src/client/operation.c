@@ -3,7 +3,7 @@
  *
  * An operation tries the endpoint that served last. When that fails, the next one at once; when all
  * have failed, the round begins again after a pause that doubles. What makes this safe for writes
- * is the session (docs/protocol.md, section 5): op_id and born stay the same over all attempts of
+ * is the session (docs/protocol.md, section 4): op_id and born stay the same over all attempts of
  * an operation, and an operation that may have been applied never takes a new born.
  *
  * An operation is in exactly one place at a time: with the transport, which calls

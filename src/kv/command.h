@@ -40,7 +40,7 @@ struct command {
     enum command_expect expect;
     struct bytes expected; /* EXPECT_VALUE only. */
     uint64_t expected_revision;
-    /* Exactly once, after RIFL (SOSP'15); docs/protocol.md, section 5. All 0 without client_id. */
+    /* Exactly once, after RIFL (SOSP'15); docs/protocol.md, section 4. All 0 without client_id. */
     struct bytes client_id;
     uint64_t op_id; /* >= 1 with a client_id. */
     uint64_t floor; /* <= op_id. Lowest op_id whose answer the client still lacks. */

@@ -1,7 +1,7 @@
 /*
  * sessions.h -- exactly once: the table of all clients' results.
  *
- * docs/protocol.md, section 5; after RIFL (SOSP'15). A command that carries a client_id is admitted
+ * docs/protocol.md, section 4; after RIFL (SOSP'15). A command that carries a client_id is admitted
  * when it is applied, in this order:
  *
  *   1. A client that is in the table: its floor rises to the command's, which drops results, and

@@ -33,10 +33,11 @@ enum message_kind {
     MESSAGE_REFUSED,   /* To Prepare or Accept. Uses: slot, ballot asked, other = promised. */
     MESSAGE_LEARN,     /* The slot is decided. Uses: slot, ballot, tag, value or NULL. */
     MESSAGE_FETCH,     /* Send me what was chosen. Uses: slot = first, to = last, both included. */
-    MESSAGE_CHOSEN,    /* Answer to FETCH, one slot. Uses: slot, value. */
+    MESSAGE_CHOSEN,    /* Answer to FETCH, one slot. Uses: slot, value. The receiver's driver ends
+                          the answer with one without a value: slot = the first one not in it. */
 };
 
-/* Identity, as docs/protocol.md has it: peers must agree on all but id, boot and disk. */
+/* docs/protocol.md, section 1: peers must agree on version, mode, cluster and members. */
 struct hello {
     uint32_t protocol_version;
     enum mode mode;
@@ -67,6 +68,7 @@ struct progress {
     uint64_t frontier; /* Highest slot in which an Accept, an accepted value or a Learn was seen. */
 };
 
+/* Fields that a kind does not use are zero. */
 struct message {
     enum message_kind kind;
     uint64_t slot;
@@ -77,7 +79,7 @@ struct message {
     struct value *value; /* One reference is the message's. */
     enum refusal refusal;
     struct progress progress;
-    struct hello *hello; /* Borrowed; of the receiver's or sender's driver. HELLO only. */
+    struct hello *hello; /* HELLO only. Borrowed by what is received, owned by what is sent. */
 };
 
 #endif

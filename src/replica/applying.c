@@ -2,7 +2,7 @@
  * applying.c -- what is chosen is applied, strictly in the order of slots, and clients are
  * answered, after that and not before.
  *
- * docs/protocol.md, section 2, rule 8, and section 4. A read is answered from the state just behind
+ * docs/protocol.md, section 2, rule 8, and section 3. A read is answered from the state just behind
  * the batch or barrier that it waited for: behind this node's OWN tag, never behind a NOOP.
  */
 #include <assert.h>

@@ -1,7 +1,7 @@
 /*
  * persisting.c -- what goes to disk besides votes: the chosen prefix, and checkpoints.
  *
- * docs/protocol.md, sections 1 and 7. chosen_to is never waited for: it rides in the next commit,
+ * docs/protocol.md, sections 1 and 5. chosen_to is never waited for: it rides in the next commit,
  * with a LEARNT record for each slot it covers whose chosen value is not this node's own vote.
  * Should there be no next commit, it gets one of its own after a while, so that a quiet cluster's
  * disks know all that its nodes know.

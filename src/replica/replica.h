@@ -46,8 +46,9 @@ struct replica_tuning {
     uint64_t heartbeat_ns;       /* 100 ms */
     uint64_t checkpoint_slots;   /* A checkpoint after so many slots: 10,000, */
     uint64_t checkpoint_bytes;   /* or so many bytes of log in memory: 32 MiB, */
-    uint64_t checkpoint_ns;      /* or so long after the last change: 10 s. */
-    uint64_t log_bytes_max;      /* Log in memory; above it clients are turned away: 256 MiB. */
+    uint64_t checkpoint_ns;      /* or so long after the last one: 10 s. */
+    uint64_t log_bytes_max;      /* Log in memory; above it clients are turned away, and
+                                    nothing is fetched; at twice that, peers: 256 MiB. */
     uint64_t state_bytes_max;    /* Keys and values; above it only deletes are taken: 2 GiB. */
 };
 

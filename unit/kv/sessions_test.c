@@ -1,4 +1,4 @@
-/* sessions_test.c -- docs/protocol.md, section 5, exactly once: a test per sentence. */
+/* sessions_test.c -- docs/protocol.md, section 4, exactly once: a test per sentence. */
 #include "kv_help.h"
 
 #include <stdio.h>

@@ -447,7 +447,7 @@ static void identity_another_disk_under_a_known_id_is_refused(void **state)
     close_bench(b);
 }
 
-/* ---- Section 4: barriers ------------------------------------------------------------------- */
+/* ---- Section 3: barriers ------------------------------------------------------------------- */
 
 static void reads_share_one_barrier_and_see_what_was_answered(void **state)
 {
@@ -469,7 +469,7 @@ static void reads_share_one_barrier_and_see_what_was_answered(void **state)
     close_bench(b);
 }
 
-/* ---- Section 5: exactly once --------------------------------------------------------------- */
+/* ---- Section 4: exactly once --------------------------------------------------------------- */
 
 static void the_same_op_at_three_nodes_at_once_is_applied_once(void **state)
 {
