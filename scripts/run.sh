@@ -147,12 +147,13 @@ done
 deadline=$((SECONDS + 30))
 for pid in "${!id_of_pid[@]}"; do
     id=${id_of_pid[$pid]}
-    until "$cli" health --addr "localhost:$(port_of "$id")" >/dev/null 2>&1; do
+    until answer=$("$cli" health --addr "localhost:$(port_of "$id")" 2>&1); do
         if ! kill -0 "$pid" 2>/dev/null; then
             tail -n 5 "$data/node-$id.log" >&2
             die "node $id did not start; its last words are above"
         fi
-        [ "$SECONDS" -lt "$deadline" ] || die "node $id is not healthy after 30 s, see $data/node-$id.log"
+        [ "$SECONDS" -lt "$deadline" ] ||
+            die "node $id is not healthy after 30 s, see $data/node-$id.log: $answer"
         sleep 0.1
     done
 done
