@@ -301,9 +301,11 @@ const struct command_entry command_fetch_log = {
     .examples = "dkv-cli fetch-log\n"
                 "dkv-cli fetch-log --addr localhost:5002 --last 50 -o table\n"
                 "dkv-cli fetch-log --addr localhost:5001 --from 1 --to 100 -o json",
-    .notes = "Ballots are ROUND.NODE.BOOT. A slot is open until the node knows what was chosen.\n"
-             "Slots that this node has not touched are left out. Without --addr the first of the\n"
-             "endpoints is asked.",
+    .notes =
+        "Ballots are ROUND.NODE.BOOT. A slot is open until the node knows what was chosen.\n"
+        "Slots that this node has not touched are left out. Of the votes a node knows its own,\n"
+        "and those for what it proposed since its last checkpoint. Without --addr the first of\n"
+        "the endpoints is asked.",
     .flags = COMMAND_CLUSTER,
     .options = options,
     .options_count = sizeof(options) / sizeof(options[0]),

@@ -16,8 +16,9 @@ struct row {
     uint64_t slot;
     struct ballot promised;
     struct ballot accepted;
-    struct value *vote;   /* A reference, or NULL. */
-    struct value *chosen; /* The same. */
+    struct value *vote;       /* A reference, or NULL. */
+    struct value *chosen;     /* The same. */
+    struct member_set voters; /* Who is known to have voted at `accepted`. */
 };
 
 struct request {
@@ -53,6 +54,18 @@ static void request_fail(struct request *r, enum rpc_status status, const char *
     request_free(r);
 }
 
+/* This node itself, and, where it was the proposer, whoever told it. */
+static struct member_set voters_of(const struct node *n, const struct slot_view *view)
+{
+    struct member_set voters = {0};
+    if (ballot_is_none(view->accepted))
+        return voters;
+    if (ballot_cmp(view->voted_at, view->accepted) == 0)
+        voters = view->voters;
+    member_set_add(&voters, n->self);
+    return voters;
+}
+
 /* ---- On the reader ------------------------------------------------------------------------- */
 
 static int row_encode(const struct node *n, const struct row *row, struct wire_arena *arena,
@@ -67,8 +80,10 @@ static int row_encode(const struct node *n, const struct row *row, struct wire_a
         .promised = row->promised,
         .accepted = row->accepted,
     };
-    if (!ballot_is_none(row->accepted))
-        slot.voters[slot.voters_count++] = n->config.id;
+    for (uint32_t i = 0; i < n->config.members.count; i++) {
+        if (member_set_has(row->voters, i))
+            slot.voters[slot.voters_count++] = n->config.members.ids[i];
+    }
     if (value != NULL) {
         slot.value_kind = value->kind;
         slot.tag = value->tag;
@@ -94,6 +109,8 @@ static int row_read(struct node *n, uint64_t number, struct row *out_row, struct
         out_row->promised = slot.vote.promised;
         out_row->accepted = slot.vote.accepted;
         out_row->vote = value_ref(slot.vote.value);
+        if (!ballot_is_none(slot.vote.accepted))
+            member_set_add(&out_row->voters, n->self);
     }
     if (slot.is_chosen)
         out_row->chosen = value_ref(slot.has_learnt ? slot.learnt.value : out_row->vote);
@@ -180,6 +197,7 @@ static int request_take_memory(struct node *n, struct request *r)
             .accepted = view.accepted,
             .vote = value_ref(view.vote),
             .chosen = value_ref(view.chosen),
+            .voters = voters_of(n, &view),
         };
         if (row_is_empty(&row))
             continue;

@@ -234,8 +234,17 @@ int proposing_on_promise(struct replica *r, uint32_t from, const struct message 
     return prepared ? proposing_on_prepared(r, slot) : 0;
 }
 
+/* For whoever looks at the log; what is chosen is decided by the attempt's own learner. */
+static void proposing_note_vote(const struct replica *r, uint32_t from, const struct message *m)
+{
+    struct slot *slot = slots_find(&r->slots, m->slot);
+    if (slot != NULL)
+        (void)learner_on_accepted(&slot->learner, replica_members(r), from, m->ballot);
+}
+
 int proposing_on_accepted(struct replica *r, uint32_t from, const struct message *m)
 {
+    proposing_note_vote(r, from, m);
     struct slot *slot = proposing_find(r, m->slot);
     if (slot == NULL)
         return 0;

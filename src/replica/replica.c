@@ -372,5 +372,7 @@ void replica_get_slot(const struct replica *r, uint64_t number, struct slot_view
         .accepted = slot->acceptor.accepted,
         .vote = slot->acceptor.value,
         .chosen = slot->chosen,
+        .voted_at = slot->learner.ballot,
+        .voters = slot->learner.voters,
     };
 }

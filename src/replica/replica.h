@@ -246,13 +246,18 @@ struct replica_status {
 
 void replica_get_status(const struct replica *r, struct replica_status *out_status);
 
-/* What this node holds of one slot. */
+/*
+ * What this node holds of one slot. voters: who is known to have accepted at `voted_at`; a proposer
+ * hears of that, others do not.
+ */
 struct slot_view {
     bool in_memory; /* Else nothing below says anything: look at the disk. */
     struct ballot promised;
     struct ballot accepted;
     struct value *vote;   /* Borrowed until the next step (value_ref keeps it), or NULL. */
     struct value *chosen; /* The same; NULL: not known to be chosen. */
+    struct ballot voted_at;
+    struct member_set voters;
 };
 
 void replica_get_slot(const struct replica *r, uint64_t number, struct slot_view *out_view);

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "paxos/acceptor.h"
+#include "paxos/learner.h"
 #include "paxos/value.h"
 
 struct proposal;
@@ -24,6 +25,8 @@ struct slot {
     struct proposal *proposal; /* This node's attempts to decide it, or NULL. */
     struct batch *batch;       /* This node's own batch that was proposed here, until it is applied
                                   or known to have lost the slot; or NULL. */
+    struct learner learner;    /* Who voted at the highest ballot that Accepted was heard of here:
+                                  at a proposer the others, elsewhere nobody. For a person. */
     uint64_t hole_due_ns;      /* When it has been a hole for too long; 0: it is not one yet. */
 #ifdef DKV_PLANTED
     struct acceptor on_disk; /* The acceptor as the last sync left it. */

@@ -35,6 +35,21 @@ static void a_cluster_of_one_serves(void **state)
     close_bench(b);
 }
 
+static void a_proposer_knows_who_voted(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    bench_put(b, 0, 1, "k", "v");
+    bench_run(b, 20);
+    struct slot_view view;
+    replica_get_slot(b->nodes[0], 1, &view);
+    assert_int_equal(ballot_cmp(view.voted_at, view.accepted), 0);
+    assert_int_equal(view.voters.bits, 7);
+    replica_get_slot(b->nodes[1], 1, &view);
+    assert_int_equal(view.voters.bits, 0);
+    close_bench(b);
+}
+
 static void without_a_quorum_answers_say_what_is_known(void **state)
 {
     (void)state;
@@ -387,6 +402,7 @@ int main(void)
         cmocka_unit_test(a_cluster_of_one_serves),
         cmocka_unit_test(a_sequential_read_needs_nobody),
         cmocka_unit_test(a_sequential_read_waits_for_the_slot_that_its_client_has_seen),
+        cmocka_unit_test(a_proposer_knows_who_voted),
         cmocka_unit_test(without_a_quorum_answers_say_what_is_known),
         cmocka_unit_test(a_write_that_was_proposed_has_an_unknown_outcome),
         cmocka_unit_test(a_full_queue_turns_away_at_once),
