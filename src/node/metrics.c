@@ -127,7 +127,8 @@ static void report_protocol(struct report *r, const struct replica_status *statu
     gauge(r, "chosen_index", "Highest slot up to which all are known to be chosen",
           status->chosen_to);
     gauge(r, "last_applied_index", "Highest slot applied", status->applied);
-    counter(r, "catchup_entries_applied", "Slots learnt by asking a peer, and applied",
+    counter(r, "catchup_entries_applied",
+            "Slots whose value came from a peer after it was chosen, and applied",
             s->catchup_total);
     counter(r, "refused_ballots_total", "Own attempts that a higher ballot refused",
             s->refused_total);

@@ -132,8 +132,12 @@ int learning_on_learn(struct replica *r, const struct message *m)
     if (slot->chosen != NULL)
         return tag_equal(slot->chosen->tag, m->tag) ? 0 : ERR_CORRUPT;
     struct value *v = learning_find_value(r, slot, m);
-    if (v != NULL)
+    if (v != NULL) {
+        if (v == m->value &&
+            (slot->acceptor.value == NULL || !value_equal(slot->acceptor.value, v)))
+            r->stats.catchup_total++;
         return learning_decide(r, m->slot, v);
+    }
     if (slot->hole_due_ns == 0 || slot->hole_due_ns > r->now_ns)
         slot->hole_due_ns = r->now_ns; /* Decided, and we lack the value: ask at once. */
     return 0;

@@ -213,7 +213,7 @@ struct replica_stats {
     uint64_t propose_total;    /* Proposals begun. */
     uint64_t refused_total;    /* Own attempts that were refused. */
     uint64_t recovered_total;  /* Holes that this node set out to fill. */
-    uint64_t catchup_total;    /* Slots learnt by FETCH and applied. */
+    uint64_t catchup_total;    /* Slots whose value came only after it was chosen. */
     uint64_t requeued_total;   /* Batches queued again because another value won their slot. */
     uint64_t batches_total;    /* Own batches chosen. */
     uint64_t batch_ops_total;
