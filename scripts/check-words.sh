@@ -10,7 +10,7 @@ homes="$before/(home|Users|root)/[[:alnum:]]"
 # A checkout right below the root has a path like that of a gRPC method: it says nothing.
 here=$(pwd -P)
 case $here in
-/*/*) here="$before$(sed 's/[][\.*^$+?(){}|]/\\&/g' <<<"$here")([^[:alnum:]_.-]|\$)" ;;
+/*/*) here="$before$(printf '%s' "$here" | sed 's/[][\.*^$+?(){}|]/\\&/g')([^[:alnum:]_.-]|\$)" ;;
 *) here=$homes ;;
 esac
 
