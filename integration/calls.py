@@ -1,5 +1,6 @@
 """calls.py -- a client of dkv's services over gRPC's own Python, none of our code in it."""
 import os
+import threading
 import uuid
 
 # gRPC's fork handlers want no child of a process that speaks; ours are started without fork.
@@ -121,8 +122,16 @@ class Client:
         return self.call("/dkv.v1.Admin/Die", admin_pb2.DieRequest(), admin_pb2.DieResponse, **how)
 
     def peer_stream(self, envelopes, timeout=10.0):
-        """Speaks as a peer: sends the envelopes, and returns the call to wait for."""
+        """Speaks as a peer: sends the envelopes, and waits for the error that ends the stream."""
+        over = threading.Event()
+
+        def speak():
+            yield from envelopes
+            over.wait(timeout)  # A stream that we close says nothing more to us.
         call = self.channel.stream_unary(
-            "/dkv.v1.Paxos/Stream", request_serializer=paxos_pb2.Envelope.SerializeToString,
+            "/dkv.v1.Paxos/Stream", request_serializer=lambda e: e.SerializeToString(),
             response_deserializer=paxos_pb2.StreamResponse.FromString)
-        return call.future(iter(envelopes), timeout=timeout)
+        error = call.future(speak(), timeout=timeout).exception()
+        over.set()
+        assert error is not None, "the stream was ended without an error"
+        return error

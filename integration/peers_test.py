@@ -29,7 +29,7 @@ class Strangers(case.Case):
     def refused(self, pattern, hello):
         """The stream ends with the reason, the log has it too, and the cluster does not care."""
         logged = len(self.node.log_text())
-        error = self.node.client.peer_stream([self.envelope(hello)]).exception()
+        error = self.node.client.peer_stream([self.envelope(hello)])
         self.assertEqual(error.code(), Code.FAILED_PRECONDITION, error.details())
         self.assertRegex(error.details(), pattern)
         self.node.wait_log(pattern, after=logged)
@@ -72,14 +72,16 @@ class Strangers(case.Case):
         for message in (paxos_pb2.PeerMessage(kind=paxos_pb2.MESSAGE_KIND_HEARTBEAT,
                                               progress=paxos_pb2.Progress(boot=1)),
                         GARBAGE, paxos_pb2.PeerMessage()):
-            error = self.node.client.peer_stream(
-                [paxos_pb2.Envelope(messages=[message])]).exception()
+            error = self.node.client.peer_stream([paxos_pb2.Envelope(messages=[message])])
             self.assertIn(error.code(), (Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION))
         self.assertEqual(self.node.client.get(b"k").value, b"v")
 
     def test_no_protobuf(self):
-        stream = self.node.client.channel.stream_unary("/dkv.v1.Paxos/Stream")
-        error = stream.future(iter([b"\xff" * 100]), timeout=10).exception()
+        class Garbage:
+            @staticmethod
+            def SerializeToString():
+                return b"\xff" * 100
+        error = self.node.client.peer_stream([Garbage()])
         self.assertEqual(error.code(), Code.INVALID_ARGUMENT)
         self.assertEqual(self.node.client.get(b"k").value, b"v")
 

@@ -21,6 +21,11 @@ class Requests(case.Case):
         self.client.put(b"before", b"all")
         self.hash = self.nodes.wait_converged()[1]
 
+    def tearDown(self):
+        """After all this they end as they should. (Under sanitizers: without leaks.)"""
+        for node in self.nodes.nodes:
+            self.assertEqual(node.stop(), 0)
+
     def check_unchanged(self):
         """The three nodes serve, and their state is as it was."""
         self.assertEqual(self.client.get(b"before").value, b"all")

@@ -2,8 +2,8 @@
 # test.sh: install what is missing, build in four ways, run every suite that there is for each.
 #
 #   build/        gcc      all suites: unit, sim, integration, style
-#   build-asan/   gcc, address and undefined-behaviour sanitizers: unit, sim-smoke
-#   build-tsan/   gcc, thread sanitizer: threads
+#   build-asan/   gcc, address and undefined-behaviour sanitizers: unit, sim-smoke, integration-smoke
+#   build-tsan/   gcc, thread sanitizer: threads, integration-smoke
 #   build-clang/  clang    everything is compiled; unit
 #
 # The last line is "N passed, M failed"; the exit code is 0 only if M is 0. A build that breaks, or
@@ -114,10 +114,12 @@ fi
 if configure build-asan -Db_sanitize=address,undefined -Db_lundef=false; then
     run build-asan unit --timeout-multiplier 4
     run build-asan sim-smoke --timeout-multiplier 4
+    run build-asan integration-smoke --timeout-multiplier 4
 fi
 
 if configure build-tsan -Db_sanitize=thread -Db_lundef=false; then
     run build-tsan threads --timeout-multiplier 4
+    run build-tsan integration-smoke --timeout-multiplier 4
 fi
 
 if CC=clang configure build-clang && compile build-clang; then
