@@ -37,6 +37,7 @@ enum writing {
     WRITING_NOTHING = 0,
     WRITING,
     WRITING_AWAITED, /* The loop has more: push written_mail. */
+    WRITING_TOLD,    /* Left; written_mail was pushed, or is about to be. */
 };
 
 /* The stream that this node dials, to one member. */

@@ -33,6 +33,8 @@ void mailbox_fini(struct mailbox *m)
 void mailbox_push(struct mailbox *m, struct mail *mail)
 {
     assert(mail->run != NULL);
+    assert(!mail->posted);
+    mail->posted = true;
     struct mail *head = atomic_load_explicit(&m->head, memory_order_relaxed);
     do {
         mail->next = head == &sleeper ? NULL : head;
@@ -56,6 +58,8 @@ struct mail *mailbox_take(struct mailbox *m)
     struct mail *oldest = NULL;
     while (newest != NULL) {
         struct mail *next = newest->next;
+        assert(newest->posted);
+        newest->posted = false;
         newest->next = oldest;
         oldest = newest;
         newest = next;

@@ -23,6 +23,7 @@ struct mail {
     struct mail *next;
     /* Runs on the owner's thread; owner is what the owner gives, e.g. its struct node. */
     void (*run)(struct mail *mail, void *owner);
+    bool posted; /* It is in a mailbox: pushed twice, the list would have no end. False at first. */
 };
 
 struct mailbox {

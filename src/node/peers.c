@@ -38,8 +38,12 @@ static void peer_on_written(void *context, struct rpc_stream *stream)
 {
     struct peer *p = context;
     (void)stream;
-    if (atomic_exchange(&p->writing, WRITING_NOTHING) == WRITING_AWAITED)
-        mailbox_push(&p->node->mailbox, &p->written_mail);
+    int unawaited = WRITING;
+    if (atomic_compare_exchange_strong(&p->writing, &unawaited, WRITING_NOTHING))
+        return;
+    /* Nothing is written before the loop has had this mail: it must not be pushed twice. */
+    atomic_store(&p->writing, WRITING_TOLD);
+    mailbox_push(&p->node->mailbox, &p->written_mail);
 }
 
 static void peer_on_close(void *context, struct rpc_stream *stream, enum rpc_status status,
@@ -88,8 +92,10 @@ static void peer_on_up(struct mail *mail, void *owner)
 
 static void peer_on_space(struct mail *mail, void *owner)
 {
-    (void)mail; /* The turn that this began flushes every peer. */
-    (void)owner;
+    (void)owner; /* The turn that this began flushes every peer. */
+    struct peer *p = LIST_ENTRY(mail, struct peer, written_mail);
+    int told = WRITING_TOLD;
+    (void)atomic_compare_exchange_strong(&p->writing, &told, WRITING_NOTHING);
 }
 
 /* Say once that it cannot be reached, and each time that it refuses us. */
@@ -224,7 +230,7 @@ void peers_send(struct node *n, uint32_t index, const struct message *m)
     }
 }
 
-/* May the loop write? If not, on_written will tell it when. */
+/* May the loop write? If not, written_mail will tell it when. */
 static bool peer_begin_write(struct peer *p)
 {
     int idle = WRITING_NOTHING;
@@ -233,7 +239,7 @@ static bool peer_begin_write(struct peer *p)
     int busy = WRITING;
     if (atomic_compare_exchange_strong(&p->writing, &busy, WRITING_AWAITED))
         return false;
-    /* Awaited already; or it has left just now. */
+    /* Awaited already, or told; or it has left just now. */
     idle = WRITING_NOTHING;
     return atomic_compare_exchange_strong(&p->writing, &idle, WRITING);
 }
