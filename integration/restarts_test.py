@@ -9,6 +9,9 @@ def fill(client, begin, end, size=64):
 
 class Restarts(case.Case):
     def check_all_there(self, nodes, count):
+        for node in nodes.nodes:
+            self.assertTrue(node.client.get(b"key-%05d" % (count - 1)).found)
+        # Now each knows of the last slot.
         nodes.wait_converged()
         for node in nodes.nodes:
             for i in range(0, count, 7):
