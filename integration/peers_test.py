@@ -1,4 +1,5 @@
 """Who is no peer: refused, and told why on both sides; the others go on without it."""
+import concurrent.futures
 import shutil
 import threading
 import time
@@ -48,6 +49,29 @@ class Strangers(case.Case):
         self.refused(r"refuses node 3: .*another version of the protocol: run the same version",
                      self.hello(protocol_version=2))
         self.fetch_refused(self.hello(protocol_version=2))
+
+    def test_a_newer_node_refuses_us(self):
+        """The other side of it: node 3 comes back as something that knows only version 2."""
+        said = "node 3 refuses node 1: it speaks version 1, and this one version 2"
+        hellos = []
+
+        def refuse(envelopes, context):
+            context.send_initial_metadata((("dkv-stream", "open"),))
+            hellos.append(next(envelopes).messages[0].hello)
+            context.abort(Code.FAILED_PRECONDITION, said)
+        method = calls.grpc.stream_unary_rpc_method_handler(
+            refuse, request_deserializer=paxos_pb2.Envelope.FromString)
+        handler = calls.grpc.method_handlers_generic_handler("dkv.v1.Paxos", {"Stream": method})
+        self.nodes.node(3).kill()
+        server = calls.grpc.server(concurrent.futures.ThreadPoolExecutor(4))
+        server.add_generic_rpc_handlers((handler,))
+        server.add_insecure_port(self.nodes.node(3).address)
+        server.start()
+        self.addCleanup(server.stop, None)
+        self.node.wait_log("refused by peer .*" + said)
+        self.assertEqual({h.protocol_version for h in hellos}, {1})
+        self.assertEqual([p.connected for p in self.node.status().peers if p.id == 3], [False])
+        self.assertTrue(self.node.client.put(b"k", b"v").applied)
 
     def test_another_cluster(self):
         self.refused(r"refuses node 3: .*another cluster: check --cluster",
