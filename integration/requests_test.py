@@ -103,7 +103,8 @@ class Requests(case.Case):
             except calls.Error as error:
                 codes.add(error.code())
         self.assertLessEqual(codes, {Code.OK, Code.DEADLINE_EXCEEDED, Code.UNAVAILABLE})
-        self.assertIn(Code.DEADLINE_EXCEEDED, codes)
+        # Which of the two depends on how far the write was: never proposed, or under way.
+        self.assertTrue(codes - {Code.OK}, "no deadline was too short")
         self.assertLessEqual(len(self.client.get(b"short").value), 50)
         self.nodes.wait_converged()
 
