@@ -169,6 +169,18 @@ static const char *trace_message(const struct message *m)
     case MESSAGE_CHOSEN:
         snprintf(text, PLACE_SIZE, "slot %lu: %s", m->slot, trace_value(m->value));
         break;
+    case MESSAGE_PREPARE_RANGE:
+    case MESSAGE_PROMISE_RANGE:
+    case MESSAGE_ACCEPT_NOOP:
+    case MESSAGE_VOTED:
+    case MESSAGE_REFUSED_RANGE:
+    case MESSAGE_SKIP:
+    case MESSAGE_SKIPPED:
+    case MESSAGE_LEARN_NOOP:
+    case MESSAGE_ASK:
+    case MESSAGE_READ:
+    case MESSAGE_READ_ANSWER:
+        break;
     }
     return text;
 }

@@ -183,6 +183,10 @@ void truth_on_durable(struct world *w, uint32_t node, const struct durable *d)
         break;
     case DURABLE_PEER:
     case DURABLE_ADMITTED:
+    case DURABLE_RESERVED:
+    case DURABLE_PROMISED_RANGE:
+    case DURABLE_VOTED_NOOP:
+    case DURABLE_LEARNT_NOOP:
         break;
     }
 }
@@ -328,6 +332,17 @@ void truth_on_send(struct world *w, uint32_t node, const struct message *m)
     case MESSAGE_PREPARE:
     case MESSAGE_REFUSED:
     case MESSAGE_FETCH:
+    case MESSAGE_PREPARE_RANGE:
+    case MESSAGE_PROMISE_RANGE:
+    case MESSAGE_ACCEPT_NOOP:
+    case MESSAGE_VOTED:
+    case MESSAGE_REFUSED_RANGE:
+    case MESSAGE_SKIP:
+    case MESSAGE_SKIPPED:
+    case MESSAGE_LEARN_NOOP:
+    case MESSAGE_ASK:
+    case MESSAGE_READ:
+    case MESSAGE_READ_ANSWER:
         break;
     }
 }

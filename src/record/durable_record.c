@@ -114,6 +114,11 @@ static int durable_encode_key(const struct durable *d, struct buf *key)
         return buf_append_be32(key, d->peer);
     case DURABLE_ADMITTED:
         return frame_key_set(key, FRAME_NAME_ADMITTED);
+    case DURABLE_RESERVED:
+    case DURABLE_PROMISED_RANGE:
+    case DURABLE_VOTED_NOOP:
+    case DURABLE_LEARNT_NOOP:
+        break;
     }
     assert(false);
     return ERR_INVALID;
@@ -136,6 +141,11 @@ static int durable_encode_body(const struct durable *d, struct buf *value)
         return buf_append(value, (struct bytes){.data = d->disk_id, .size = DISK_ID_SIZE});
     case DURABLE_ADMITTED:
         return frame_begin(RECORD_ADMITTED, 0, value);
+    case DURABLE_RESERVED:
+    case DURABLE_PROMISED_RANGE:
+    case DURABLE_VOTED_NOOP:
+    case DURABLE_LEARNT_NOOP:
+        break;
     }
     assert(false);
     return ERR_INVALID;

@@ -96,6 +96,11 @@ static int print_durable(struct buf *out, const struct durable *d)
         return print_hex(out, (struct bytes){.data = d->disk_id, .size = DISK_ID_SIZE});
     case DURABLE_ADMITTED:
         return print_text(out, " yes");
+    case DURABLE_RESERVED:
+    case DURABLE_PROMISED_RANGE:
+    case DURABLE_VOTED_NOOP:
+    case DURABLE_LEARNT_NOOP:
+        break;
     }
     assert(false);
     return 0;

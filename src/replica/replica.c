@@ -193,6 +193,17 @@ static int replica_on_consensus(struct replica *r, uint32_t from, const struct m
     case MESSAGE_HELLO:
     case MESSAGE_GOODBYE:
     case MESSAGE_FETCH:
+    case MESSAGE_PREPARE_RANGE:
+    case MESSAGE_PROMISE_RANGE:
+    case MESSAGE_ACCEPT_NOOP:
+    case MESSAGE_VOTED:
+    case MESSAGE_REFUSED_RANGE:
+    case MESSAGE_SKIP:
+    case MESSAGE_SKIPPED:
+    case MESSAGE_LEARN_NOOP:
+    case MESSAGE_ASK:
+    case MESSAGE_READ:
+    case MESSAGE_READ_ANSWER:
         break;
     }
     assert(false && "a message that the replica is never given");

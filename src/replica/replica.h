@@ -74,6 +74,7 @@ enum op_kind {
 enum consistency {
     CONSISTENCY_BARRIER = 0,    /* Linearizable: behind a barrier of this node's own. */
     CONSISTENCY_SEQUENTIAL = 1, /* What this node has applied, from min_slot on. */
+    CONSISTENCY_QUORUM = 2,     /* Linearizable: a majority is asked how far it has accepted. */
 };
 
 /* A client's operation. All bytes are borrowed for the step. */

@@ -76,6 +76,11 @@ int replica_restore(struct replica *r, const struct durable *record)
     case DURABLE_ADMITTED:
         r->admitted = true;
         return 0;
+    case DURABLE_RESERVED:
+    case DURABLE_PROMISED_RANGE:
+    case DURABLE_VOTED_NOOP:
+    case DURABLE_LEARNT_NOOP:
+        break;
     }
     return ERR_CORRUPT;
 }

@@ -74,6 +74,10 @@ static uint64_t disk_key(const struct durable *d)
         return d->peer;
     case DURABLE_CHOSEN_TO:
     case DURABLE_ADMITTED:
+    case DURABLE_RESERVED:
+    case DURABLE_PROMISED_RANGE:
+    case DURABLE_VOTED_NOOP:
+    case DURABLE_LEARNT_NOOP:
         break;
     }
     return 0;

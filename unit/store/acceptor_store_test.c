@@ -109,6 +109,11 @@ static int see(void *context, const struct durable *d)
     case DURABLE_ADMITTED:
         seen->admitted++;
         return 0;
+    case DURABLE_RESERVED:
+    case DURABLE_PROMISED_RANGE:
+    case DURABLE_VOTED_NOOP:
+    case DURABLE_LEARNT_NOOP:
+        break;
     }
     return ERR_INVALID;
 }
