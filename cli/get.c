@@ -69,6 +69,25 @@ static enum cli_exit print_answer(const struct cli *cli, struct bytes key,
     return CLI_NOT_FOUND;
 }
 
+static bool consistency_parse(const char *text, enum dkv_consistency *out)
+{
+    static const struct {
+        const char *name;
+        enum dkv_consistency value;
+    } names[] = {
+        {"barrier", DKV_LINEARIZABLE},
+        {"quorum", DKV_QUORUM},
+        {"sequential", DKV_SEQUENTIAL},
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i].name) == 0) {
+            *out = names[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum cli_exit run(struct cli *cli)
 {
     const char *key = options_take(&cli->options, "key");
@@ -78,10 +97,9 @@ static enum cli_exit run(struct cli *cli)
     if (cli_check_rest(cli) != CLI_OK)
         return CLI_USAGE;
     struct dkv_op op = {.kind = DKV_GET, .key = session_bytes(bytes_of(key))};
-    if (consistency != NULL && strcmp(consistency, "sequential") == 0)
-        op.consistency = DKV_SEQUENTIAL;
-    else if (consistency != NULL && strcmp(consistency, "barrier") != 0)
-        return cli_usage(cli, "--consistency takes barrier or sequential, not '%s'", consistency);
+    if (consistency != NULL && !consistency_parse(consistency, &op.consistency))
+        return cli_usage(cli, "--consistency takes barrier, quorum or sequential, not '%s'",
+                         consistency);
 
     struct dkv_client *client = NULL;
     enum cli_exit code = session_open(cli, NULL, &client);
@@ -99,9 +117,9 @@ static enum cli_exit run(struct cli *cli)
 static const struct option options[] = {
     {.name = "key", .argument = "KEY", .help = "instead of the argument"},
     {.name = "consistency",
-     .argument = "barrier|sequential",
-     .help = "barrier (the default) sees every write answered before; sequential is what one node "
-             "has"},
+     .argument = "barrier|quorum|sequential",
+     .help = "barrier (the default) sees every write answered before; so does quorum, which asks a "
+             "majority; sequential is what one node has"},
 };
 
 const struct command_entry command_get = {

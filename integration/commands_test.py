@@ -57,6 +57,8 @@ class Peaceful(CliCase):
         self.assertEqual(self.dkv("put", "greeting", "new", "--prev")[0], b"hello again")
         self.assertEqual(self.dkv("get", "--key=greeting", "--consistency", "sequential",
                                   *self.addr(2))[0], b"new")
+        self.assertEqual(self.dkv("get", "greeting", "--consistency", "quorum",
+                                  *self.addr(3))[0], b"new")
         # Flags before the command too.
         self.assertEqual(self.dkv("--endpoints", self.nodes.endpoints, "get", "greeting")[0],
                          b"new")
@@ -205,7 +207,7 @@ class Peaceful(CliCase):
             ("get", "k", "--timeout", "5"): "--timeout takes a duration",
             ("get", "k", "--timeout", "0s"): "--timeout takes a duration",
             ("get", "k", "-o", "yaml"): "--output takes text, json or table",
-            ("get", "k", "--consistency", "weak"): "barrier or sequential",
+            ("get", "k", "--consistency", "weak"): "barrier, quorum or sequential",
             ("get", "k", "--addr", "localhost"): "no port",
             ("get", "k", "--addr", "localhost:99999"): "1 to 65535",
             ("cas", "k", "v"): "which value?",

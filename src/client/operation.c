@@ -354,6 +354,19 @@ static enum command_expect command_expect_of(enum dkv_expect expect)
     return EXPECT_NOTHING;
 }
 
+static enum wire_consistency wire_consistency_of(enum dkv_consistency consistency)
+{
+    switch (consistency) {
+    case DKV_SEQUENTIAL:
+        return WIRE_SEQUENTIAL;
+    case DKV_QUORUM:
+        return WIRE_QUORUM;
+    case DKV_LINEARIZABLE:
+        break;
+    }
+    return WIRE_BARRIER;
+}
+
 static struct operation *operation_new(struct dkv_client *client, const struct dkv_op *from)
 {
     size_t size = from->key.size + from->value.size + from->expected.size;
@@ -373,7 +386,7 @@ static struct operation *operation_new(struct dkv_client *client, const struct d
     io_timer_init(&op->timer, operation_attempt, op);
     if (from->kind == DKV_GET) {
         op->get.key = key;
-        op->get.sequential = from->consistency == DKV_SEQUENTIAL;
+        op->get.consistency = wire_consistency_of(from->consistency);
         return op;
     }
     op->command = (struct command){
@@ -462,7 +475,7 @@ static enum dkv_status client_enter(struct dkv_client *client, struct operation 
         *out_text = client_enter_write(client, op, op_id);
         status = *out_text == NULL ? DKV_OK : DKV_BUSY;
     } else {
-        op->get.min_slot = op->get.sequential ? client->seen : 0;
+        op->get.min_slot = op->get.consistency == WIRE_SEQUENTIAL ? client->seen : 0;
         list_push_back(&client->reads, &op->link);
     }
     pthread_mutex_unlock(&client->lock);

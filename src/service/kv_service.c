@@ -265,6 +265,20 @@ static void on_compare_and_set(void *context, struct rpc_call *call, struct byte
     kv_on_write(context, call, request, deadline_ns, COMMAND_CAS, NODE_OP_CAS);
 }
 
+static enum consistency consistency_of(enum wire_consistency c)
+{
+    switch (c) {
+    case WIRE_BARRIER:
+        return CONSISTENCY_BARRIER;
+    case WIRE_SEQUENTIAL:
+        return CONSISTENCY_SEQUENTIAL;
+    case WIRE_QUORUM:
+        return CONSISTENCY_QUORUM;
+    }
+    assert(!"a known consistency");
+    return CONSISTENCY_BARRIER;
+}
+
 static void kv_read(struct node *n, struct rpc_call *call, const struct wire_get *get,
                     uint64_t deadline_ns)
 {
@@ -277,7 +291,7 @@ static void kv_read(struct node *n, struct rpc_call *call, const struct wire_get
     }
     c->op.op.kind = OP_READ;
     c->op.op.key = buf_bytes(&c->bytes);
-    c->op.op.consistency = get->sequential ? CONSISTENCY_SEQUENTIAL : CONSISTENCY_BARRIER;
+    c->op.op.consistency = consistency_of(get->consistency);
     c->op.op.min_slot = get->min_slot;
     kv_submit(n, c);
 }

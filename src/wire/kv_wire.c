@@ -138,12 +138,46 @@ int wire_decode_kv_hello(struct bytes in, struct wire_arena *arena, struct wire_
 
 /* ---- Get ----------------------------------------------------------------------------------- */
 
+static Dkv__V1__Consistency put_consistency(enum wire_consistency c)
+{
+    switch (c) {
+    case WIRE_BARRIER:
+        return DKV__V1__CONSISTENCY__CONSISTENCY_BARRIER;
+    case WIRE_SEQUENTIAL:
+        return DKV__V1__CONSISTENCY__CONSISTENCY_SEQUENTIAL;
+    case WIRE_QUORUM:
+        return DKV__V1__CONSISTENCY__CONSISTENCY_QUORUM;
+    }
+    assert(!"a known consistency");
+    return DKV__V1__CONSISTENCY__CONSISTENCY_UNSPECIFIED;
+}
+
+static int take_consistency(Dkv__V1__Consistency from, enum wire_consistency *out,
+                            struct wire_error *error)
+{
+    switch ((int)from) {
+    case DKV__V1__CONSISTENCY__CONSISTENCY_UNSPECIFIED:
+    case DKV__V1__CONSISTENCY__CONSISTENCY_BARRIER:
+        *out = WIRE_BARRIER;
+        return 0;
+    case DKV__V1__CONSISTENCY__CONSISTENCY_SEQUENTIAL:
+        *out = WIRE_SEQUENTIAL;
+        return 0;
+    case DKV__V1__CONSISTENCY__CONSISTENCY_QUORUM:
+        *out = WIRE_QUORUM;
+        return 0;
+    default:
+        return wire_refuse(error,
+                           "consistency %d is unknown; there are BARRIER, QUORUM and SEQUENTIAL",
+                           (int)from);
+    }
+}
+
 int wire_encode_get(const struct wire_get *g, struct buf *out)
 {
     Dkv__V1__GetRequest m = DKV__V1__GET_REQUEST__INIT;
     m.key = wire_binary(g->key);
-    m.consistency = g->sequential ? DKV__V1__CONSISTENCY__CONSISTENCY_SEQUENTIAL
-                                  : DKV__V1__CONSISTENCY__CONSISTENCY_BARRIER;
+    m.consistency = put_consistency(g->consistency);
     m.min_slot = g->min_slot;
     return wire_pack(&m.base, out);
 }
@@ -155,18 +189,12 @@ int wire_decode_get(struct bytes in, struct wire_arena *arena, struct wire_get *
     TRY(wire_unpack(&dkv__v1__get_request__descriptor, in, WIRE_FIELDS_MAX, arena, &unpacked,
                     error));
     const Dkv__V1__GetRequest *m = unpacked;
-    struct wire_get g = {
-        .key = wire_bytes(m->key),
-        .sequential = m->consistency == DKV__V1__CONSISTENCY__CONSISTENCY_SEQUENTIAL,
-        .min_slot = m->min_slot,
-    };
+    struct wire_get g = {.key = wire_bytes(m->key), .min_slot = m->min_slot};
     TRY(check_key(g.key, error));
     TRY(check_slot("min_slot", g.min_slot, error));
-    if (m->consistency < 0 || m->consistency > DKV__V1__CONSISTENCY__CONSISTENCY_SEQUENTIAL)
-        return wire_refuse(error, "consistency %d is unknown; there are BARRIER and SEQUENTIAL",
-                           (int)m->consistency);
-    if (g.min_slot > 0 && !g.sequential)
-        return wire_refuse(error, "min_slot is for SEQUENTIAL reads; a BARRIER read is newer");
+    TRY(take_consistency(m->consistency, &g.consistency, error));
+    if (g.min_slot > 0 && g.consistency != WIRE_SEQUENTIAL)
+        return wire_refuse(error, "min_slot is for SEQUENTIAL reads; any other is newer");
     *out_get = g;
     return 0;
 }

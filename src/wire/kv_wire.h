@@ -55,9 +55,15 @@ int wire_decode_kv_hello(struct bytes in, struct wire_arena *arena, struct wire_
 
 /* ---- Get ----------------------------------------------------------------------------------- */
 
+enum wire_consistency {
+    WIRE_BARRIER = 0, /* Linearizable, behind a barrier in the log. */
+    WIRE_SEQUENTIAL,  /* What the node has applied. */
+    WIRE_QUORUM,      /* Linearizable, by asking a majority. */
+};
+
 struct wire_get {
     struct bytes key;
-    bool sequential;   /* Else behind a barrier. */
+    enum wire_consistency consistency;
     uint64_t min_slot; /* Of a sequential read: the answer is at least that new. */
 };
 

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "wire/kv_wire.h"
-
 static void fake_fail(struct rpc_call *call, const struct fake_plan *plan)
 {
     rpc_call_fail(call, plan->status, "as planned", plan->reason, plan->retry_after_ms);
@@ -87,7 +85,7 @@ static void on_get(void *context, struct rpc_call *call, struct bytes request, u
     int err = wire_decode_get(request, &arena, &get, &error);
     struct fake_seen seen = {.deadline_ns = deadline_ns};
     if (err == 0) {
-        seen.sequential = get.sequential;
+        seen.consistency = get.consistency;
         seen.min_slot = get.min_slot;
     }
     wire_arena_fini(&arena);

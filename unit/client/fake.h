@@ -14,6 +14,7 @@
 
 #include "dkv/dkv.h"
 #include "kv/command.h"
+#include "wire/kv_wire.h"
 
 #define FAKE_SEEN_MAX 4096
 #define FAKE_HELD_MAX 4096
@@ -41,8 +42,8 @@ struct fake_seen {
     uint64_t op_id;
     uint64_t floor;
     uint64_t born;
-    uint64_t min_slot; /* Of a get, as sequential. */
-    bool sequential;
+    uint64_t min_slot; /* Of a get, as consistency. */
+    enum wire_consistency consistency;
     bool want_previous;
     enum command_expect expect;
     uint64_t expected_revision;

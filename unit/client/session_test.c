@@ -109,8 +109,14 @@ static void test_born_is_what_was_seen(void **state)
                 &(struct dkv_op){.kind = DKV_GET, .key = text("k"), .consistency = DKV_SEQUENTIAL},
                 &a);
     dkv_answer_fini(&a);
-    assert_true(fake_seen(&one, 4).sequential);
+    assert_int_equal(fake_seen(&one, 4).consistency, WIRE_SEQUENTIAL);
     assert_int_equal(fake_seen(&one, 4).min_slot, 501);
+    /* A quorum read asks for what it wants, and needs no slot for it. */
+    dkv_execute(client,
+                &(struct dkv_op){.kind = DKV_GET, .key = text("k"), .consistency = DKV_QUORUM}, &a);
+    dkv_answer_fini(&a);
+    assert_int_equal(fake_seen(&one, 5).consistency, WIRE_QUORUM);
+    assert_int_equal(fake_seen(&one, 5).min_slot, 0);
     dkv_close(client);
 }
 

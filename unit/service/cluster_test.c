@@ -30,7 +30,8 @@ static int teardown(void **state)
 static void read_is(uint32_t index, const char *key, const char *want)
 {
     char value[64];
-    assert_int_equal(world_get(&world, index, key, false, WAIT_NS, value, sizeof(value)), RPC_OK);
+    assert_int_equal(world_get(&world, index, key, WIRE_BARRIER, WAIT_NS, value, sizeof(value)),
+                     RPC_OK);
     assert_string_equal(value, want);
 }
 
@@ -58,9 +59,10 @@ static void test_without_a_quorum(void **state)
     assert_true(status == RPC_UNAVAILABLE || status == RPC_DEADLINE_EXCEEDED);
     /* In the node's words, so that it was ahead of the transport. */
     assert_non_null(strstr(r.text, "applied"));
-    assert_int_equal(world_get(&world, 2, "q", false, MONOTIME_S, value, sizeof(value)),
+    assert_int_equal(world_get(&world, 2, "q", WIRE_BARRIER, MONOTIME_S, value, sizeof(value)),
                      RPC_UNAVAILABLE);
-    assert_int_equal(world_get(&world, 2, "q", true, MONOTIME_S, value, sizeof(value)), RPC_OK);
+    assert_int_equal(world_get(&world, 2, "q", WIRE_SEQUENTIAL, MONOTIME_S, value, sizeof(value)),
+                     RPC_OK);
     assert_string_equal(value, "before");
     assert_int_equal(world_put(&world, 0, "q2", "after"), RPC_OK);
     world_cut(&world, 2, false);
@@ -199,8 +201,8 @@ static void test_another_cluster_is_refused(void **state)
     assert_int_equal(world_put(&world, 0, "r", "on"), RPC_OK);
     read_is(1, "r", "on");
     char value[64];
-    assert_int_not_equal(world_get(&world, 2, "r", false, MONOTIME_S / 2, value, sizeof(value)),
-                         RPC_OK);
+    assert_int_not_equal(
+        world_get(&world, 2, "r", WIRE_BARRIER, MONOTIME_S / 2, value, sizeof(value)), RPC_OK);
     world_stop(&world, 2);
     *c = before;
     world_start(&world, 2);

@@ -43,7 +43,8 @@ static void test_put_get_delete(void **state)
     (void)state;
     char value[32];
     assert_int_equal(world_put(&world, 0, "k", "v1"), RPC_OK);
-    assert_int_equal(world_get(&world, 0, "k", false, WAIT_NS, value, sizeof(value)), RPC_OK);
+    assert_int_equal(world_get(&world, 0, "k", WIRE_BARRIER, WAIT_NS, value, sizeof(value)),
+                     RPC_OK);
     assert_string_equal(value, "v1");
     struct command c = {.kind = COMMAND_DELETE, .key = bytes_of("k"), .want_previous = true};
     struct rpc_result r;
@@ -58,7 +59,10 @@ static void test_put_get_delete(void **state)
     assert_int_equal(answer.node, 1);
     wire_arena_fini(&arena);
     buf_fini(&r.body);
-    assert_int_equal(world_get(&world, 0, "k", true, WAIT_NS, value, sizeof(value)), RPC_OK);
+    assert_int_equal(world_get(&world, 0, "k", WIRE_QUORUM, WAIT_NS, value, sizeof(value)), RPC_OK);
+    assert_string_equal(value, "");
+    assert_int_equal(world_get(&world, 0, "k", WIRE_SEQUENTIAL, WAIT_NS, value, sizeof(value)),
+                     RPC_OK);
     assert_string_equal(value, "");
 }
 
@@ -73,7 +77,8 @@ static void test_failed_comparison_is_ok(void **state)
                         .expected = bytes_of("before")};
     assert_int_equal(world_write(&world, 0, &c, WAIT_NS, NULL), RPC_OK);
     char value[32];
-    assert_int_equal(world_get(&world, 0, "cas", false, WAIT_NS, value, sizeof(value)), RPC_OK);
+    assert_int_equal(world_get(&world, 0, "cas", WIRE_BARRIER, WAIT_NS, value, sizeof(value)),
+                     RPC_OK);
     assert_string_equal(value, "now");
 }
 
@@ -270,7 +275,8 @@ static void test_nothing_is_lost_by_a_restart(void **state)
     world_stop(&world, 0);
     world_start(&world, 0);
     world_wait_ready(&world, 0);
-    assert_int_equal(world_get(&world, 0, "kept", false, WAIT_NS, value, sizeof(value)), RPC_OK);
+    assert_int_equal(world_get(&world, 0, "kept", WIRE_BARRIER, WAIT_NS, value, sizeof(value)),
+                     RPC_OK);
     assert_string_equal(value, "yes");
 }
 

@@ -13,7 +13,6 @@
 #include "node/monotime.h"
 #include "service/service.h"
 #include "wire/admin_wire.h"
-#include "wire/kv_wire.h"
 
 static uint16_t free_port(void)
 {
@@ -170,10 +169,11 @@ enum rpc_status world_put(struct world *w, uint32_t index, const char *key, cons
     return world_write(w, index, &c, 5 * MONOTIME_S, NULL);
 }
 
-enum rpc_status world_get(struct world *w, uint32_t index, const char *key, bool sequential,
-                          uint64_t timeout_ns, char *out_value, size_t size)
+enum rpc_status world_get(struct world *w, uint32_t index, const char *key,
+                          enum wire_consistency consistency, uint64_t timeout_ns, char *out_value,
+                          size_t size)
 {
-    struct wire_get get = {.key = bytes_of(key), .sequential = sequential};
+    struct wire_get get = {.key = bytes_of(key), .consistency = consistency};
     struct buf request = {0};
     assert_int_equal(wire_encode_get(&get, &request), 0);
     struct rpc_result r = world_call(w, index, WIRE_KV_GET, &request, timeout_ns);

@@ -11,6 +11,7 @@
 #include "kv/command.h"
 #include "node/node.h"
 #include "rpc/client.h"
+#include "wire/kv_wire.h"
 
 #define WORLD_NODES_MAX 3
 
@@ -52,8 +53,9 @@ enum rpc_status world_write(struct world *w, uint32_t index, const struct comman
 enum rpc_status world_put(struct world *w, uint32_t index, const char *key, const char *value);
 
 /* Read into a NUL-terminated text of at most size - 1 bytes; "" if it is not there. */
-enum rpc_status world_get(struct world *w, uint32_t index, const char *key, bool sequential,
-                          uint64_t timeout_ns, char *out_value, size_t size);
+enum rpc_status world_get(struct world *w, uint32_t index, const char *key,
+                          enum wire_consistency consistency, uint64_t timeout_ns, char *out_value,
+                          size_t size);
 
 /* Drop everything between a node and all others, or end that. */
 void world_cut(struct world *w, uint32_t index, bool cut);

@@ -57,7 +57,7 @@ static int decode_write(struct bytes in, struct wire_arena *arena, struct buf *a
 
 static void sample_get(struct buf *out, uint64_t choice)
 {
-    struct wire_get g = {.key = bytes_of("key"), .sequential = choice % 2 == 1, .min_slot = 9};
+    struct wire_get g = {.key = bytes_of("key"), .consistency = choice % 3, .min_slot = 9};
     add(wire_encode_get(&g, out));
 }
 

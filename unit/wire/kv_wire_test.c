@@ -185,28 +185,30 @@ static void test_comparisons(void **state)
 static void test_get(void **state)
 {
     struct fixture *f = *state;
-    struct wire_get g = {.key = bytes_of("key"), .sequential = true, .min_slot = 300};
+    struct wire_get g = {.key = bytes_of("key"), .consistency = WIRE_SEQUENTIAL, .min_slot = 300};
     struct wire_get in;
     assert_int_equal(wire_encode_get(&g, &f->buf), 0);
     assert_golden(buf_bytes(&f->buf), "0a036b6579100218ac02");
     assert_int_equal(wire_decode_get(buf_bytes(&f->buf), &f->arena, &in, &f->error), 0);
     assert_bytes(in.key, g.key);
-    assert_true(in.sequential);
+    assert_int_equal(in.consistency, WIRE_SEQUENTIAL);
     assert_int_equal(in.min_slot, 300);
     /* Without a word about it, a read is linearizable. */
     assert_int_equal(wire_decode_get(bytes_of("\x0a\x01k"), &f->arena, &in, &f->error), 0);
-    assert_false(in.sequential);
+    assert_int_equal(in.consistency, WIRE_BARRIER);
     assert_int_equal(wire_decode_get(bytes_of("\x0a\x01k\x10\x01"), &f->arena, &in, &f->error), 0);
-    assert_false(in.sequential);
+    assert_int_equal(in.consistency, WIRE_BARRIER);
+    assert_int_equal(wire_decode_get(bytes_of("\x0a\x01k\x10\x03"), &f->arena, &in, &f->error), 0);
+    assert_int_equal(in.consistency, WIRE_QUORUM);
     assert_int_equal(wire_decode_get(bytes_of(""), &f->arena, &in, &f->error), ERR_INVALID);
     assert_string_equal(f->error.text, "key has 0 bytes; a key has 1 to 511");
-    assert_int_equal(wire_decode_get(bytes_of("\x0a\x01k\x10\x03"), &f->arena, &in, &f->error),
+    assert_int_equal(wire_decode_get(bytes_of("\x0a\x01k\x10\x04"), &f->arena, &in, &f->error),
                      ERR_INVALID);
     assert_string_equal(f->error.text,
-                        "consistency 3 is unknown; there are BARRIER and SEQUENTIAL");
+                        "consistency 4 is unknown; there are BARRIER, QUORUM and SEQUENTIAL");
     assert_int_equal(wire_decode_get(bytes_of("\x0a\x01k\x18\x03"), &f->arena, &in, &f->error),
                      ERR_INVALID);
-    assert_string_equal(f->error.text, "min_slot is for SEQUENTIAL reads; a BARRIER read is newer");
+    assert_string_equal(f->error.text, "min_slot is for SEQUENTIAL reads; any other is newer");
     assert_int_equal(wire_decode_get(bytes_of("\xff\xff\xff"), &f->arena, &in, &f->error),
                      ERR_INVALID);
     assert_string_equal(f->error.text,

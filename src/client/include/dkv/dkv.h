@@ -113,6 +113,8 @@ enum dkv_kind {
 enum dkv_consistency {
     DKV_LINEARIZABLE = 0, /* Sees every write that was answered before the read began. */
     DKV_SEQUENTIAL,       /* What the node has; never older than this client has seen. */
+    DKV_QUORUM,           /* As LINEARIZABLE, but a majority is asked and nothing enters the log:
+                             no disk is waited for. */
 };
 
 enum dkv_expect {
