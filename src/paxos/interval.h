@@ -42,6 +42,12 @@ static inline struct interval interval_one(uint64_t slot)
     return (struct interval){.first = slot, .last = slot, .stride = 1};
 }
 
+/* Does a valid interval lie within one block? */
+static inline bool interval_in_block(struct interval i)
+{
+    return i.first / INTERVAL_BLOCK == i.last / INTERVAL_BLOCK;
+}
+
 static inline uint64_t interval_count(struct interval i)
 {
     return interval_is_none(i) ? 0 : (i.last - i.first) / i.stride + 1;

@@ -1,4 +1,4 @@
-/* durable_record.c -- the acceptor's side of record.h: META, VOTES, LEARNT. */
+/* durable_record.c -- the acceptor's side of record.h: META, VOTES, LEARNT, RANGES. */
 #include <assert.h>
 #include <string.h>
 
@@ -115,13 +115,29 @@ static int durable_encode_key(const struct durable *d, struct buf *key)
     case DURABLE_ADMITTED:
         return frame_key_set(key, FRAME_NAME_ADMITTED);
     case DURABLE_RESERVED:
+        return frame_key_set(key, FRAME_NAME_RESERVED);
     case DURABLE_PROMISED_RANGE:
+        return frame_key_set_range(key, d->interval, RECORD_PROMISED_RANGE);
     case DURABLE_VOTED_NOOP:
+        return frame_key_set_range(key, d->interval, RECORD_VOTED_NOOP);
     case DURABLE_LEARNT_NOOP:
-        break;
+        return frame_key_set_range(key, d->interval, RECORD_LEARNT_NOOP);
     }
     assert(false);
     return ERR_INVALID;
+}
+
+static int durable_encode_number(enum record_kind kind, uint64_t slot, struct buf *value)
+{
+    TRY(frame_begin(kind, 8, value));
+    return buf_append_be64(value, slot);
+}
+
+static int durable_encode_ballot(enum record_kind kind, struct ballot b, struct buf *value)
+{
+    assert(!ballot_is_none(b));
+    TRY(frame_begin(kind, BALLOT_SIZE, value));
+    return put_ballot(value, b);
 }
 
 static int durable_encode_body(const struct durable *d, struct buf *value)
@@ -134,31 +150,45 @@ static int durable_encode_body(const struct durable *d, struct buf *value)
         TRY(frame_begin(RECORD_LEARNT, value_encoded_size(d->value), value));
         return put_value(value, d->value);
     case DURABLE_CHOSEN_TO:
-        TRY(frame_begin(RECORD_CHOSEN_TO, 8, value));
-        return buf_append_be64(value, d->slot);
+        return durable_encode_number(RECORD_CHOSEN_TO, d->slot, value);
     case DURABLE_PEER:
         TRY(frame_begin(RECORD_PEER, DISK_ID_SIZE, value));
         return buf_append(value, (struct bytes){.data = d->disk_id, .size = DISK_ID_SIZE});
     case DURABLE_ADMITTED:
         return frame_begin(RECORD_ADMITTED, 0, value);
     case DURABLE_RESERVED:
+        return durable_encode_number(RECORD_RESERVED, d->slot, value);
     case DURABLE_PROMISED_RANGE:
+        return durable_encode_ballot(RECORD_PROMISED_RANGE, d->promised, value);
     case DURABLE_VOTED_NOOP:
+        return durable_encode_ballot(RECORD_VOTED_NOOP, d->accepted, value);
     case DURABLE_LEARNT_NOOP:
-        break;
+        return frame_begin(RECORD_LEARNT_NOOP, 0, value);
     }
     assert(false);
     return ERR_INVALID;
 }
 
+static enum record_table durable_table(enum durable_kind kind)
+{
+    switch (kind) {
+    case DURABLE_VOTE:
+        return RECORD_TABLE_VOTES;
+    case DURABLE_LEARNT:
+        return RECORD_TABLE_LEARNT;
+    case DURABLE_PROMISED_RANGE:
+    case DURABLE_VOTED_NOOP:
+    case DURABLE_LEARNT_NOOP:
+        return RECORD_TABLE_RANGES;
+    default:
+        return RECORD_TABLE_META;
+    }
+}
+
 int record_encode_durable(const struct durable *d, enum record_table *out_table, struct buf *key,
                           struct buf *value)
 {
-    enum record_table table = RECORD_TABLE_META;
-    if (d->kind == DURABLE_VOTE)
-        table = RECORD_TABLE_VOTES;
-    else if (d->kind == DURABLE_LEARNT)
-        table = RECORD_TABLE_LEARNT;
+    enum record_table table = durable_table(d->kind);
     TRY(durable_encode_key(d, key));
     TRY(durable_encode_body(d, value));
     frame_seal(table, buf_bytes(key), value);
@@ -177,6 +207,29 @@ static int durable_decode_peer(struct bytes key, struct bytes body, struct durab
     return 0;
 }
 
+static int durable_decode_number(struct bytes body, uint64_t *out)
+{
+    TRY(frame_take_be64(&body, out));
+    return body.size == 0 ? 0 : ERR_CORRUPT;
+}
+
+static int durable_decode_range(enum record_kind kind, struct bytes key, struct bytes body,
+                                struct durable *d)
+{
+    struct ballot b = {0};
+    TRY(record_range_of_key(key, &d->interval, &kind));
+    if (kind != RECORD_LEARNT_NOOP) {
+        TRY(take_ballot(&body, &b));
+        if (ballot_is_none(b))
+            return ERR_CORRUPT;
+    }
+    if (kind == RECORD_PROMISED_RANGE)
+        d->promised = b;
+    else
+        d->accepted = b;
+    return body.size == 0 ? 0 : ERR_CORRUPT;
+}
+
 static int durable_decode_body(enum record_kind kind, struct bytes key, struct bytes body,
                                struct durable *d)
 {
@@ -191,14 +244,25 @@ static int durable_decode_body(enum record_kind kind, struct bytes key, struct b
         return take_value(body, &d->value);
     case RECORD_CHOSEN_TO:
         d->kind = DURABLE_CHOSEN_TO;
-        TRY(frame_take_be64(&body, &d->slot));
-        return body.size == 0 ? 0 : ERR_CORRUPT;
+        return durable_decode_number(body, &d->slot);
     case RECORD_PEER:
         d->kind = DURABLE_PEER;
         return durable_decode_peer(key, body, d);
     case RECORD_ADMITTED:
         d->kind = DURABLE_ADMITTED;
         return body.size == 0 ? 0 : ERR_CORRUPT;
+    case RECORD_RESERVED:
+        d->kind = DURABLE_RESERVED;
+        return durable_decode_number(body, &d->slot);
+    case RECORD_PROMISED_RANGE:
+        d->kind = DURABLE_PROMISED_RANGE;
+        return durable_decode_range(kind, key, body, d);
+    case RECORD_VOTED_NOOP:
+        d->kind = DURABLE_VOTED_NOOP;
+        return durable_decode_range(kind, key, body, d);
+    case RECORD_LEARNT_NOOP:
+        d->kind = DURABLE_LEARNT_NOOP;
+        return durable_decode_range(kind, key, body, d);
     default:
         return ERR_NOT_FOUND;
     }
@@ -231,6 +295,7 @@ int record_encode_identity(enum record_table table, const struct identity *ident
                            struct buf *key, struct buf *value)
 {
     assert(table == RECORD_TABLE_META || table == RECORD_TABLE_STATE);
+    assert(identity->mode == MODE_CLASSIC || identity->mode == MODE_COORDINATED);
     assert(members_is_valid(&identity->members));
     assert(members_index(&identity->members, identity->id) != MEMBER_NONE);
     size_t name_size = cluster_size(identity);
@@ -290,9 +355,9 @@ int record_decode_identity(enum record_table table, struct bytes key, struct byt
     TRY(take_cluster(body, identity.cluster));
     if (members_index(&identity.members, identity.id) == MEMBER_NONE)
         return ERR_CORRUPT;
-    if (mode != MODE_CLASSIC)
+    if (mode != MODE_CLASSIC && mode != MODE_COORDINATED)
         return ERR_MISMATCH;
-    identity.mode = MODE_CLASSIC;
+    identity.mode = (enum mode)mode;
     *out = identity;
     return 0;
 }

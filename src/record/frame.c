@@ -24,6 +24,8 @@ const char *record_table_name(enum record_table table)
         return "keys";
     case RECORD_TABLE_SESSIONS:
         return "sessions";
+    case RECORD_TABLE_RANGES:
+        return "ranges";
     }
     assert(false);
     return "";
@@ -138,6 +140,52 @@ int record_slot_of_key(struct bytes key, uint64_t *out_slot)
     return 0;
 }
 
+void record_key_block(uint64_t slot, uint8_t out_key[RECORD_SLOT_KEY_SIZE])
+{
+    uint64_t first = slot / INTERVAL_BLOCK * INTERVAL_BLOCK;
+    record_key_slot(first > 0 ? first : 1, out_key);
+}
+
+static bool frame_kind_is_range(uint8_t kind)
+{
+    return kind == RECORD_PROMISED_RANGE || kind == RECORD_VOTED_NOOP || kind == RECORD_LEARNT_NOOP;
+}
+
+int frame_key_set_range(struct buf *key, struct interval i, enum record_kind kind)
+{
+    assert(frame_kind_is_range((uint8_t)kind));
+    assert(interval_is_valid(i) && interval_in_block(i));
+    uint8_t slot_key[RECORD_SLOT_KEY_SIZE];
+    struct bytes raw = {.data = slot_key, .size = sizeof(slot_key)};
+    buf_clear(key);
+    TRY(buf_reserve(key, RECORD_RANGE_KEY_SIZE));
+    record_key_slot(i.first, slot_key);
+    TRY(buf_append(key, raw));
+    record_key_slot(i.last, slot_key);
+    TRY(buf_append(key, raw));
+    TRY(buf_append_be32(key, i.stride));
+    return buf_append_u8(key, (uint8_t)kind);
+}
+
+int record_range_of_key(struct bytes key, struct interval *out_interval, enum record_kind *out_kind)
+{
+    struct interval i;
+    struct bytes raw;
+    uint8_t kind;
+    TRY(frame_take_bytes(&key, RECORD_SLOT_KEY_SIZE, &raw));
+    TRY(record_slot_of_key(raw, &i.first));
+    TRY(frame_take_bytes(&key, RECORD_SLOT_KEY_SIZE, &raw));
+    TRY(record_slot_of_key(raw, &i.last));
+    TRY(frame_take_be32(&key, &i.stride));
+    TRY(frame_take_u8(&key, &kind));
+    if (key.size > 0 || !frame_kind_is_range(kind) || !interval_is_valid(i) ||
+        !interval_in_block(i))
+        return ERR_CORRUPT;
+    *out_interval = i;
+    *out_kind = (enum record_kind)kind;
+    return 0;
+}
+
 int frame_peer_of_key(struct bytes key, uint32_t *out_peer)
 {
     if (key.size != FRAME_PEER_KEY_SIZE ||
@@ -161,6 +209,8 @@ static int frame_kind_of_meta(struct bytes key, enum record_kind *out_kind)
         *out_kind = RECORD_ADMITTED;
     else if (frame_key_is(key, FRAME_NAME_CHOSEN_TO))
         *out_kind = RECORD_CHOSEN_TO;
+    else if (frame_key_is(key, FRAME_NAME_RESERVED))
+        *out_kind = RECORD_RESERVED;
     else if (frame_peer_of_key(key, &peer) == 0)
         *out_kind = RECORD_PEER;
     else
@@ -191,6 +241,7 @@ static int frame_kind_of_sized(struct bytes key, size_t size_max, enum record_ki
 int record_kind_of(enum record_table table, struct bytes key, enum record_kind *out_kind)
 {
     uint64_t slot;
+    struct interval interval;
     switch (table) {
     case RECORD_TABLE_META:
         return frame_kind_of_meta(key, out_kind);
@@ -205,6 +256,8 @@ int record_kind_of(enum record_table table, struct bytes key, enum record_kind *
         return frame_kind_of_sized(key, KEY_SIZE_MAX, RECORD_KEY, out_kind);
     case RECORD_TABLE_SESSIONS:
         return frame_kind_of_sized(key, CLIENT_ID_SIZE_MAX, RECORD_SESSION, out_kind);
+    case RECORD_TABLE_RANGES:
+        return record_range_of_key(key, &interval, out_kind);
     }
     return ERR_CORRUPT;
 }

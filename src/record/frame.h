@@ -36,9 +36,13 @@ int frame_take_bytes(struct bytes *in, size_t size, struct bytes *out) MUST_CHEC
 #define FRAME_NAME_CHOSEN_TO "chosen_to"
 #define FRAME_NAME_HEAD "head"
 #define FRAME_NAME_IDENTITY "identity"
+#define FRAME_NAME_RESERVED "reserved"
 #define FRAME_NAME_PEER "peer/" /* Four bytes follow: the id, big-endian. */
 #define FRAME_NAME_PEER_SIZE (sizeof(FRAME_NAME_PEER) - 1)
 #define FRAME_PEER_KEY_SIZE (FRAME_NAME_PEER_SIZE + 4)
+
+/* Replace the content of key by that of an interval in RANGES. ERR_NO_MEMORY. */
+int frame_key_set_range(struct buf *key, struct interval i, enum record_kind kind) MUST_CHECK;
 
 /* The id of a peer's key. ERR_CORRUPT: it is no peer's key. */
 int frame_peer_of_key(struct bytes key, uint32_t *out_peer) MUST_CHECK;

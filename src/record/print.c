@@ -97,10 +97,14 @@ static int print_durable(struct buf *out, const struct durable *d)
     case DURABLE_ADMITTED:
         return print_text(out, " yes");
     case DURABLE_RESERVED:
+        return print_field(out, " ", d->slot);
     case DURABLE_PROMISED_RANGE:
+        return print_ballot(out, " ", d->promised);
     case DURABLE_VOTED_NOOP:
+        TRY(print_ballot(out, " ", d->accepted));
+        return print_text(out, " noop");
     case DURABLE_LEARNT_NOOP:
-        break;
+        return print_text(out, " noop");
     }
     assert(false);
     return 0;
@@ -111,7 +115,8 @@ static int print_identity(struct buf *out, const struct identity *identity)
     TRY(print_field(out, " node ", identity->id));
     TRY(print_text(out, " cluster "));
     TRY(print_quoted(out, bytes_of(identity->cluster)));
-    TRY(print_text(out, " mode classic members"));
+    TRY(print_text(out, identity->mode == MODE_CLASSIC ? " mode classic" : " mode coordinated"));
+    TRY(print_text(out, " members"));
     for (uint32_t i = 0; i < identity->members.count; i++)
         TRY(print_field(out, i == 0 ? " " : ",", identity->members.ids[i]));
     TRY(print_text(out, " disk "));
@@ -168,6 +173,10 @@ static int print_decode(enum record_table table, struct bytes key, struct bytes 
     case RECORD_CHOSEN_TO:
     case RECORD_VOTE:
     case RECORD_LEARNT:
+    case RECORD_RESERVED:
+    case RECORD_PROMISED_RANGE:
+    case RECORD_VOTED_NOOP:
+    case RECORD_LEARNT_NOOP:
         return record_decode_durable(table, key, value, &r->durable);
     }
     assert(false);
@@ -192,6 +201,10 @@ static int print_decoded(struct buf *out, const struct print_record *r)
     case RECORD_CHOSEN_TO:
     case RECORD_VOTE:
     case RECORD_LEARNT:
+    case RECORD_RESERVED:
+    case RECORD_PROMISED_RANGE:
+    case RECORD_VOTED_NOOP:
+    case RECORD_LEARNT_NOOP:
         return print_durable(out, &r->durable);
     }
     assert(false);
@@ -206,10 +219,23 @@ int record_verify(enum record_table table, struct bytes key, struct bytes value)
     return err;
 }
 
+/* 17..29+3/voted: of the slots 17, 20, 23, 26, 29. */
+static int print_range(struct buf *out, struct interval i, enum record_kind kind)
+{
+    TRY(print_u64(out, i.first));
+    TRY(print_field(out, "..", i.last));
+    TRY(print_field(out, "+", i.stride));
+    if (kind == RECORD_PROMISED_RANGE)
+        return print_text(out, "/promised");
+    return print_text(out, kind == RECORD_VOTED_NOOP ? "/voted" : "/learnt");
+}
+
 int record_print_key(enum record_table table, struct bytes key, struct buf *out)
 {
     uint64_t slot;
     uint32_t peer;
+    struct interval interval;
+    enum record_kind kind;
     TRY(print_text(out, record_table_name(table)));
     TRY(print_text(out, "/"));
     bool has_slots = table == RECORD_TABLE_VOTES || table == RECORD_TABLE_LEARNT;
@@ -217,7 +243,8 @@ int record_print_key(enum record_table table, struct bytes key, struct buf *out)
         return print_u64(out, slot);
     if (table == RECORD_TABLE_META && frame_peer_of_key(key, &peer) == 0)
         return print_field(out, FRAME_NAME_PEER, peer);
-    enum record_kind kind;
+    if (table == RECORD_TABLE_RANGES && record_range_of_key(key, &interval, &kind) == 0)
+        return print_range(out, interval, kind);
     bool has_names = table == RECORD_TABLE_META || table == RECORD_TABLE_STATE;
     if (has_names && record_kind_of(table, key, &kind) == 0)
         return buf_append(out, key);

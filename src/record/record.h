@@ -1,7 +1,7 @@
 /*
  * record.h -- the keys and bytes of everything that is on disk.
  *
- * The disk is six sorted tables of (key, value); docs/disk-format.md shows each to the byte. This
+ * The disk is seven sorted tables of (key, value); docs/disk-format.md shows each to the byte. This
  * room says what the bytes are and trusts none that it reads: `store/` puts them into LMDB, the
  * simulator into a sorted map, and both get the very same bytes from here.
  *
@@ -30,17 +30,20 @@
 #define RECORD_VERSION 1      /* Of the format. docs/disk-format.md says when it grows. */
 #define RECORD_HEADER_SIZE 10 /* Checksum, version, kind: the same place in every version. */
 #define RECORD_SLOT_KEY_SIZE 8
+#define RECORD_RANGE_KEY_SIZE 21
 
 /* Written to disk as the seed of the checksum: never renumber. */
 enum record_table {
-    RECORD_TABLE_META = 1, /* identity, boot, admitted, chosen_to, a peer's disk: by name. */
-    RECORD_TABLE_VOTES,    /* An acceptor's promise and vote: by slot. */
+    RECORD_TABLE_META =
+        1,              /* identity, boot, admitted, chosen_to, reserved, a peer's disk: by name. */
+    RECORD_TABLE_VOTES, /* An acceptor's promise and vote: by slot. */
     RECORD_TABLE_LEARNT,   /* A chosen value that the own vote does not hold: by slot. */
     RECORD_TABLE_STATE,    /* identity, and the head of the checkpoint: by name. */
     RECORD_TABLE_KEYS,     /* An entry of the map: by its key. */
     RECORD_TABLE_SESSIONS, /* A client's row of the dedup table: by client_id. */
+    RECORD_TABLE_RANGES,   /* What holds for an interval of slots: by interval and kind. */
 };
-#define RECORD_TABLES 6
+#define RECORD_TABLES 7
 
 /* Written to disk: never renumber. */
 enum record_kind {
@@ -54,6 +57,10 @@ enum record_kind {
     RECORD_HEAD,
     RECORD_KEY,
     RECORD_SESSION,
+    RECORD_RESERVED,
+    RECORD_PROMISED_RANGE, /* This and the next two: also the last byte of their keys. */
+    RECORD_VOTED_NOOP,
+    RECORD_LEARNT_NOOP,
 };
 
 /* "meta", "votes", ... Static. */
@@ -71,7 +78,20 @@ void record_key_slot(uint64_t slot, uint8_t out_key[RECORD_SLOT_KEY_SIZE]);
 /* ERR_CORRUPT: not eight bytes, or slot 0, which no log has. */
 int record_slot_of_key(struct bytes key, uint64_t *out_slot) MUST_CHECK;
 
-/* ---- The acceptor's side: META, VOTES, LEARNT ------------------------------------------- */
+/* ---- Intervals -------------------------------------------------------------------------- */
+
+/*
+ * An interval of RANGES lies within one block (INTERVAL_BLOCK), and the keys are in the order of
+ * their first slots. So whoever wants all that cover a slot begins at this key, which comes before
+ * every interval in the slot's block, and ends with the first one that begins behind the slot.
+ */
+void record_key_block(uint64_t slot, uint8_t out_key[RECORD_SLOT_KEY_SIZE]);
+
+/* ERR_CORRUPT: no interval that durable.h allows, or none of the three kinds. */
+int record_range_of_key(struct bytes key, struct interval *out_interval,
+                        enum record_kind *out_kind) MUST_CHECK;
+
+/* ---- The acceptor's side: META, VOTES, LEARNT, RANGES ----------------------------------- */
 
 /* d keeps the invariants of durable.h and acceptor.h. */
 int record_encode_durable(const struct durable *d, enum record_table *out_table, struct buf *key,

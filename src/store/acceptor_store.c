@@ -12,9 +12,11 @@
 #include "base/mem.h"
 #include "store/env.h"
 
+/* The last one exists in coordinated mode only. */
 static const enum record_table acceptor_tables[] = {RECORD_TABLE_META, RECORD_TABLE_VOTES,
-                                                    RECORD_TABLE_LEARNT};
-#define ACCEPTOR_TABLES (sizeof(acceptor_tables) / sizeof(acceptor_tables[0]))
+                                                    RECORD_TABLE_LEARNT, RECORD_TABLE_RANGES};
+#define TABLES_CLASSIC 3
+#define TABLES_COORDINATED 4
 
 struct acceptor_store {
     struct env env;
@@ -94,11 +96,16 @@ static int acceptor_put_boot(struct acceptor_store *s, MDB_txn *txn, struct stor
                    error);
 }
 
+static size_t acceptor_tables_count(const struct acceptor_store *s)
+{
+    return s->identity.mode == MODE_COORDINATED ? TABLES_COORDINATED : TABLES_CLASSIC;
+}
+
 /* In the one transaction that makes a start, or a new directory, what it is. */
 static int acceptor_start(struct acceptor_store *s, MDB_txn *txn, struct store_error *error)
 {
     struct meta meta = {.env = &s->env, .error = error};
-    TRY(env_tables(&s->env, txn, acceptor_tables, ACCEPTOR_TABLES, error));
+    TRY(env_tables(&s->env, txn, acceptor_tables, TABLES_CLASSIC, error));
     TRY(env_each(&s->env, txn, RECORD_TABLE_META, (struct bytes){0}, meta_on_record, &meta, error));
     if (s->env.is_new) {
         TRY(acceptor_put_identity(s, txn, error));
@@ -109,6 +116,7 @@ static int acceptor_start(struct acceptor_store *s, MDB_txn *txn, struct store_e
         TRY(env_identity_check(&s->env, &meta.identity, &s->identity, false, error));
         s->identity = meta.identity;
     }
+    TRY(env_tables(&s->env, txn, acceptor_tables, acceptor_tables_count(s), error));
     s->boot = meta.boot + 1;
     s->admitted = meta.admitted;
     atomic_init(&s->chosen_to, meta.chosen_to);
@@ -189,6 +197,7 @@ uint64_t acceptor_store_chosen_to(const struct acceptor_store *s)
 struct load {
     const struct env *env;
     enum record_table table;
+    uint64_t above;
     int (*on_record)(void *context, const struct durable *record);
     void *context;
     struct store_error *error;
@@ -203,6 +212,8 @@ static int load_on_record(void *context, struct bytes key, struct bytes value)
         return 0; /* Identity and boot: read when opened. */
     if (err != 0)
         return env_record_error(l->env, l->table, key, err, l->error);
+    if (l->table == RECORD_TABLE_RANGES && d.interval.last <= l->above)
+        return 0; /* In the same block, but below. */
     err = l->on_record(l->context, &d);
     value_unref(d.value);
     return err == 0 ? 0 : env_record_refused(l->env, l->table, key, err, l->error);
@@ -211,13 +222,15 @@ static int load_on_record(void *context, struct bytes key, struct bytes value)
 static int load_tables(struct acceptor_store *s, MDB_txn *txn, uint64_t above, struct load *l)
 {
     uint8_t slot_key[RECORD_SLOT_KEY_SIZE];
-    for (size_t i = 0; i < ACCEPTOR_TABLES; i++) {
-        struct bytes from = {0};
+    for (size_t i = 0; i < acceptor_tables_count(s); i++) {
+        struct bytes from = {.data = slot_key, .size = sizeof(slot_key)};
         l->table = acceptor_tables[i];
-        if (l->table != RECORD_TABLE_META) {
+        if (l->table == RECORD_TABLE_META)
+            from = (struct bytes){0};
+        else if (l->table == RECORD_TABLE_RANGES)
+            record_key_block(above + 1, slot_key);
+        else
             record_key_slot(above + 1, slot_key);
-            from = (struct bytes){.data = slot_key, .size = sizeof(slot_key)};
-        }
         TRY(env_each(&s->env, txn, l->table, from, load_on_record, l, l->error));
     }
     return 0;
@@ -228,7 +241,8 @@ int acceptor_store_load(struct acceptor_store *s, uint64_t above,
                         void *context, struct store_error *error)
 {
     assert(above < UINT64_MAX);
-    struct load l = {.env = &s->env, .on_record = on_record, .context = context, .error = error};
+    struct load l = {
+        .env = &s->env, .above = above, .on_record = on_record, .context = context, .error = error};
     MDB_txn *txn;
     TRY(env_read_begin(&s->env, &txn, error));
     int err = load_tables(s, txn, above, &l);

@@ -62,8 +62,8 @@ uint64_t acceptor_store_chosen_to(const struct acceptor_store *s);
 
 /*
  * What a replica needs at start: all that commit was ever given and that still holds, but only
- * votes and learnt values of slots > above. The record is borrowed for the call (value_ref keeps a
- * value). An error of on_record ends the walk, and is returned.
+ * votes and learnt values of slots > above, and intervals that end there. The record is borrowed
+ * for the call (value_ref keeps a value). An error of on_record ends the walk, and is returned.
  */
 int acceptor_store_load(struct acceptor_store *s, uint64_t above,
                         int (*on_record)(void *context, const struct durable *record),

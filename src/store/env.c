@@ -9,7 +9,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define TABLES_MAX 8
+#define TABLES_MAX RECORD_TABLES
 #define READERS_MAX 254
 #define FILE_STEP ((uint64_t)16 << 20) /* The file grows in these. */
 #define FILE_SLACK ((uint64_t)1 << 20) /* Pages that any transaction may touch. */
@@ -244,7 +244,9 @@ int env_tables(struct env *env, MDB_txn *txn, const enum record_table *tables, s
         rc = mdb_stat(txn, unnamed, &stat);
     if (rc != 0)
         return env_error(env, "open its tables", rc, error);
-    env->is_new = stat.ms_entries == 0;
+    if (!env->has_tables)
+        env->is_new = stat.ms_entries == 0;
+    env->has_tables = true;
     unsigned flags = env->is_new && !env->read_only ? MDB_CREATE : 0U;
     for (size_t i = 0; i < count; i++) {
         rc = mdb_dbi_open(txn, record_table_name(tables[i]), flags, &env->tables[tables[i]]);

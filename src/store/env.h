@@ -33,8 +33,9 @@ struct env {
     MDB_env *mdb;
     char path[STORE_PATH_MAX];
     bool read_only;
-    bool failed; /* The writing thread's. Never falls back to false. */
-    bool is_new; /* No table existed when it was opened. */
+    bool failed;     /* The writing thread's. Never falls back to false. */
+    bool has_tables; /* env_tables was called. */
+    bool is_new;     /* No table existed then. */
     uint64_t page_size;
     uint64_t file_size;                /* The writing thread's. */
     MDB_dbi tables[RECORD_TABLES + 1]; /* By enum record_table. */
@@ -59,7 +60,10 @@ int env_write_begin(struct env *env, uint64_t records, uint64_t bytes, MDB_txn *
                     struct store_error *error) MUST_CHECK;
 int env_write_end(struct env *env, MDB_txn *txn, int err, struct store_error *error) MUST_CHECK;
 
-/* In a write: make or find these tables. ERR_CORRUPT: some are there and some are not. */
+/*
+ * In a write, or read-only: make or find these tables; again, to add more of them. They are made if
+ * there was none at the first call. ERR_CORRUPT: some are there and some are not.
+ */
 int env_tables(struct env *env, MDB_txn *txn, const enum record_table *tables, size_t count,
                struct store_error *error) MUST_CHECK;
 

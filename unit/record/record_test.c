@@ -1,6 +1,7 @@
 /* record_test.c -- the bytes on disk: what is written comes back, and nothing else does. */
 #include "../unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/be.h"
@@ -41,8 +42,11 @@ static const struct identity IDENTITY = {
 static const struct checkpoint_head HEAD = {
     .applied = 100, .revision = 90, .evicted_to = 3, .hash = 77, .keys = 2, .clients = 1};
 
+static const struct interval INTERVAL = {.first = 17, .last = 29, .stride = 3};
+
 /* One record of each shape. */
-#define SAMPLES 14
+#define SAMPLES 19
+#define SAMPLES_RESERVED 14 /* The first of those of coordinated mode. */
 
 struct sample {
     enum record_table table;
@@ -80,6 +84,22 @@ static void samples_init_state(struct sample s[5])
         record_encode_checkpoint_session(buf_bytes(&s[4].key), bytes_of("opaque"), &s[4].value), 0);
 }
 
+/* What only coordinated mode writes. */
+static void samples_init_coordinated(struct sample s[5])
+{
+    sample_durable(&s[0], (struct durable){.kind = DURABLE_RESERVED, .slot = 16384});
+    sample_durable(
+        &s[1],
+        (struct durable){.kind = DURABLE_PROMISED_RANGE, .interval = INTERVAL, .promised = HIGH});
+    sample_durable(
+        &s[2], (struct durable){.kind = DURABLE_VOTED_NOOP, .interval = INTERVAL, .accepted = LOW});
+    sample_durable(&s[3], (struct durable){.kind = DURABLE_LEARNT_NOOP, .interval = INTERVAL});
+    struct identity identity = IDENTITY;
+    identity.mode = MODE_COORDINATED;
+    s[4].table = RECORD_TABLE_META;
+    assert_int_equal(record_encode_identity(s[4].table, &identity, &s[4].key, &s[4].value), 0);
+}
+
 static void samples_init(struct sample s[SAMPLES])
 {
     memset(s, 0, SAMPLES * sizeof(*s));
@@ -100,6 +120,7 @@ static void samples_init(struct sample s[SAMPLES])
     s[8].table = RECORD_TABLE_META;
     assert_int_equal(record_encode_boot(12, &s[8].key, &s[8].value), 0);
     samples_init_state(&s[9]);
+    samples_init_coordinated(&s[SAMPLES_RESERVED]);
 }
 
 static void samples_fini(struct sample s[SAMPLES])
@@ -123,7 +144,9 @@ static void test_durables_come_back(void **state)
     (void)state;
     struct sample s[SAMPLES];
     samples_init(s);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < SAMPLES_RESERVED + 4; i++) {
+        if (i >= 8 && i < SAMPLES_RESERVED)
+            continue; /* No struct durable. */
         struct durable d;
         struct sample again = {0};
         assert_int_equal(
@@ -169,6 +192,42 @@ static void test_vote_field_by_field(void **state)
     samples_fini(s);
 }
 
+static void assert_interval(struct interval i)
+{
+    assert_int_equal(i.first, INTERVAL.first);
+    assert_int_equal(i.last, INTERVAL.last);
+    assert_int_equal(i.stride, INTERVAL.stride);
+}
+
+static void test_intervals_field_by_field(void **state)
+{
+    (void)state;
+    struct sample s[SAMPLES];
+    samples_init(s);
+    struct durable d[4];
+    for (int i = 0; i < 4; i++) {
+        const struct sample *from = &s[SAMPLES_RESERVED + i];
+        assert_int_equal(record_decode_durable(from->table, buf_bytes(&from->key),
+                                               buf_bytes(&from->value), &d[i]),
+                         0);
+    }
+    assert_int_equal(d[0].kind, DURABLE_RESERVED);
+    assert_int_equal(d[0].slot, 16384);
+    assert_int_equal(d[1].kind, DURABLE_PROMISED_RANGE);
+    assert_interval(d[1].interval);
+    assert_int_equal(ballot_cmp(d[1].promised, HIGH), 0);
+    assert_true(ballot_is_none(d[1].accepted));
+    assert_int_equal(d[2].kind, DURABLE_VOTED_NOOP);
+    assert_interval(d[2].interval);
+    assert_int_equal(ballot_cmp(d[2].accepted, LOW), 0);
+    assert_true(ballot_is_none(d[2].promised));
+    assert_int_equal(d[3].kind, DURABLE_LEARNT_NOOP);
+    assert_interval(d[3].interval);
+    for (int i = 1; i < 4; i++)
+        assert_null(d[i].value);
+    samples_fini(s);
+}
+
 static void test_the_rest_comes_back(void **state)
 {
     (void)state;
@@ -188,6 +247,13 @@ static void test_the_rest_comes_back(void **state)
                          0);
         assert_memory_equal(&identity, &IDENTITY, sizeof(identity));
     }
+    struct identity coordinated;
+    assert_int_equal(record_decode_identity(s[18].table, buf_bytes(&s[18].key),
+                                            buf_bytes(&s[18].value), &coordinated),
+                     0);
+    assert_int_equal(coordinated.mode, MODE_COORDINATED);
+    coordinated.mode = MODE_CLASSIC;
+    assert_memory_equal(&coordinated, &IDENTITY, sizeof(coordinated));
     struct checkpoint_head head;
     assert_int_equal(
         record_decode_checkpoint_head(buf_bytes(&s[11].key), buf_bytes(&s[11].value), &head), 0);
@@ -345,7 +411,7 @@ static void test_contents_that_break_a_rule(void **state)
     assert_int_equal(verify_patched(&s[2], 40, VALUE_BATCH), ERR_CORRUPT); /* An empty batch. */
     assert_int_equal(verify_patched(&s[8], 7, 0), ERR_CORRUPT);            /* boot 0 */
     /* Identity: mode, id, disk_id, count at 21, ids from 22. */
-    assert_int_equal(verify_patched(&s[9], 0, 2), ERR_MISMATCH);  /* A mode to come. */
+    assert_int_equal(verify_patched(&s[9], 0, 3), ERR_MISMATCH);  /* A mode to come. */
     assert_int_equal(verify_patched(&s[9], 4, 7), ERR_CORRUPT);   /* Not a member. */
     assert_int_equal(verify_patched(&s[9], 21, 10), ERR_CORRUPT); /* Too many. */
     assert_int_equal(verify_patched(&s[9], 21, 0), ERR_CORRUPT);
@@ -354,6 +420,12 @@ static void test_contents_that_break_a_rule(void **state)
     assert_int_equal(verify_patched(&s[12], 7, 7), ERR_CORRUPT); /* created after modified */
     assert_int_equal(verify_patched(&s[12], 7, 0), ERR_CORRUPT);
     assert_int_equal(verify_patched(&s[12], 23, 0), ERR_CORRUPT); /* version 0 */
+    assert_int_equal(verify_patched(&s[15], 11, 0), ERR_CORRUPT); /* A ballot of nobody. */
+    assert_int_equal(verify_patched(&s[16], 11, 0), ERR_CORRUPT);
+    const uint8_t none[20] = {0};
+    struct bytes no_ballot = {.data = none, .size = sizeof(none)};
+    assert_int_equal(verify_sealed(&s[15], RECORD_PROMISED_RANGE, no_ballot), ERR_CORRUPT);
+    assert_int_equal(verify_sealed(&s[16], RECORD_VOTED_NOOP, no_ballot), ERR_CORRUPT);
     samples_fini(s);
 }
 
@@ -461,6 +533,91 @@ static void test_keys_that_are_none(void **state)
     assert_int_equal(record_kind_of(RECORD_TABLE_SESSIONS, key, &kind), ERR_CORRUPT);
 }
 
+static int kind_of_range(uint64_t first, uint64_t last, uint32_t stride, uint8_t kind)
+{
+    uint8_t key[RECORD_RANGE_KEY_SIZE];
+    be64_store(key, first);
+    be64_store(key + 8, last);
+    be32_store(key + 16, stride);
+    key[20] = kind;
+    enum record_kind out;
+    return record_kind_of(RECORD_TABLE_RANGES, (struct bytes){.data = key, .size = sizeof(key)},
+                          &out);
+}
+
+static void test_intervals_that_are_none(void **state)
+{
+    (void)state;
+    assert_int_equal(kind_of_range(17, 29, 3, RECORD_LEARNT_NOOP), 0);
+    assert_int_equal(kind_of_range(17, 17, 3, RECORD_LEARNT_NOOP), 0);
+    assert_int_equal(kind_of_range(17, 30, 3, RECORD_LEARNT_NOOP), ERR_CORRUPT);
+    assert_int_equal(kind_of_range(17, 29, 0, RECORD_LEARNT_NOOP), ERR_CORRUPT);
+    assert_int_equal(kind_of_range(29, 17, 3, RECORD_LEARNT_NOOP), ERR_CORRUPT);
+    assert_int_equal(kind_of_range(0, 3, 3, RECORD_LEARNT_NOOP), ERR_CORRUPT);
+    assert_int_equal(kind_of_range(17, 29, 3, RECORD_RESERVED), ERR_CORRUPT);
+    assert_int_equal(kind_of_range(17, 29, 3, RECORD_LEARNT_NOOP + 1), ERR_CORRUPT);
+    /* A block ends before each multiple of its size. */
+    assert_int_equal(kind_of_range(1, 4095, 1, RECORD_VOTED_NOOP), 0);
+    assert_int_equal(kind_of_range(1, 4096, 1, RECORD_VOTED_NOOP), ERR_CORRUPT);
+    assert_int_equal(kind_of_range(4096, 8191, 1, RECORD_VOTED_NOOP), 0);
+    assert_int_equal(kind_of_range(4095, 4096, 1, RECORD_VOTED_NOOP), ERR_CORRUPT);
+    uint8_t zero[32] = {0};
+    enum record_kind kind;
+    for (size_t size = 0; size <= sizeof(zero); size++)
+        assert_int_equal(
+            record_kind_of(RECORD_TABLE_RANGES, (struct bytes){.data = zero, .size = size}, &kind),
+            ERR_CORRUPT);
+}
+
+/* Every interval of a block sorts behind the block's key, and before the next block's. */
+static void test_intervals_sort_by_first_slot(void **state)
+{
+    (void)state;
+    const uint64_t blocks[] = {0, 1, 15, 16, (UINT64_C(1) << 32) / INTERVAL_BLOCK};
+    struct buf last = {0};
+    for (size_t b = 0; b < sizeof(blocks) / sizeof(blocks[0]); b++) {
+        uint64_t begin = blocks[b] * INTERVAL_BLOCK;
+        uint8_t from[RECORD_SLOT_KEY_SIZE];
+        uint8_t end[RECORD_SLOT_KEY_SIZE];
+        record_key_block(begin + 4000, from);
+        record_key_block(begin + INTERVAL_BLOCK, end);
+        assert_true(last.size == 0 || memcmp(last.data, from, sizeof(from)) < 0);
+        for (uint64_t slot = begin > 0 ? begin : 1; slot < begin + INTERVAL_BLOCK; slot += 255) {
+            struct buf key = {0};
+            struct interval i = {slot, slot, 1};
+            assert_int_equal(frame_key_set_range(&key, i, RECORD_VOTED_NOOP), 0);
+            assert_true(memcmp(from, key.data, sizeof(from)) <= 0);
+            assert_true(memcmp(key.data, end, sizeof(end)) < 0);
+            assert_true(last.size == 0 || memcmp(last.data, key.data, key.size) < 0);
+            buf_fini(&last);
+            last = key;
+        }
+    }
+    buf_fini(&last);
+}
+
+/* The same interval again replaces; another kind, or another interval, stands beside it. */
+static void test_what_identifies_an_interval(void **state)
+{
+    (void)state;
+    struct sample s[SAMPLES];
+    samples_init(s);
+    struct sample again = {0};
+    sample_durable(&again, (struct durable){
+                               .kind = DURABLE_VOTED_NOOP, .interval = INTERVAL, .accepted = HIGH});
+    assert_true(bytes_equal(buf_bytes(&again.key), buf_bytes(&s[16].key)));
+    assert_false(bytes_equal(buf_bytes(&again.value), buf_bytes(&s[16].value)));
+    for (int i = 15; i < 18; i += 2)
+        assert_false(bytes_equal(buf_bytes(&again.key), buf_bytes(&s[i].key)));
+    sample_durable(
+        &again,
+        (struct durable){.kind = DURABLE_VOTED_NOOP, .interval = {17, 26, 3}, .accepted = HIGH});
+    assert_false(bytes_equal(buf_bytes(&again.key), buf_bytes(&s[16].key)));
+    buf_fini(&again.key);
+    buf_fini(&again.value);
+    samples_fini(s);
+}
+
 /* ---- A whole checkpoint ----------------------------------------------------------------- */
 
 struct changes {
@@ -524,6 +681,74 @@ static void test_checkpoint_change_by_change(void **state)
     assert_int_equal(mem_outstanding(), 0);
 }
 
+/* ---- To the byte ------------------------------------------------------------------------ */
+
+/* Key and value as hexadecimal digits: once written they never change. */
+static const char *const golden[SAMPLES][2] = {
+    {"0000000000000011",
+     "5f7b1e8535c4b1c101060000000000000001000000020000000000000007000000000000000000000000"
+     "0000000000000000"},
+    {"0000000000000011",
+     "a50f9ed70b2d129401060000000000000003000000010000000000000009000000000000000100000002"
+     "0000000000000007010000000000000000000000000000000000000000"},
+    {"0000000000000011",
+     "824cbf3e7e4d77ec01060000000000000003000000010000000000000009000000000000000100000002"
+     "0000000000000007020000000300000000000000040000000000000005"},
+    {"0000000000000011",
+     "160010d7a5b600e501060000000000000003000000010000000000000009000000000000000100000002"
+     "0000000000000007030000000300000000000000040000000000000005010000030000000a6b6579736f"
+     "6d652076616c7565"},
+    {"0000000000000012",
+     "e75f1da7d42c47da0107030000000300000000000000040000000000000005010000030000000a6b6579"
+     "736f6d652076616c7565"},
+    {"63686f73656e5f746f", "03d370f12932af6801050000000000000010"},
+    {"706565722f00000003", "07c85b0ff41c5abb010409080000000000000000000000000000"},
+    {"61646d6974746564", "ccf3ef1b6d9481c70103"},
+    {"626f6f74", "19bb7c7751a3f71b0102000000000000000c"},
+    {"6964656e74697479",
+     "7c419a0387a4e342010101000000020102030405060708090a0b0c0d0e0f100300000001000000020000"
+     "001e646b76"},
+    {"6964656e74697479",
+     "7eba5a3102e1046d010101000000020102030405060708090a0b0c0d0e0f100300000001000000020000"
+     "001e646b76"},
+    {"68656164",
+     "e37f38e409bd7b3001080000000000000064000000000000005a0000000000000003000000000000004d"
+     "00000000000000020000000000000001"},
+    {"610062", "b1a9d9b21cb2e575010900000000000000050000000000000006000000000000000276616c7565"},
+    {"636c69656e74", "81de088bbce19070010a6f7061717565"},
+    {"7265736572766564", "29242daa4a80d70d010b0000000000004000"},
+    {"0000000000000011000000000000001d000000030c",
+     "eeea07685bb3925c010c0000000000000003000000010000000000000009"},
+    {"0000000000000011000000000000001d000000030d",
+     "d24f7ff464ea5fd4010d0000000000000001000000020000000000000007"},
+    {"0000000000000011000000000000001d000000030e", "0b890c4d7851b6bb010e"},
+    {"6964656e74697479",
+     "fdeaa078ba15177c010102000000020102030405060708090a0b0c0d0e0f100300000001000000020000"
+     "001e646b76"},
+};
+
+static void assert_golden(struct bytes b, const char *hex)
+{
+    char text[512];
+    assert_true(2 * b.size < sizeof(text));
+    text[0] = '\0';
+    for (size_t i = 0; i < b.size; i++)
+        (void)snprintf(text + 2 * i, 3, "%02x", b.data[i]);
+    assert_string_equal(text, hex);
+}
+
+static void test_golden(void **state)
+{
+    (void)state;
+    struct sample s[SAMPLES];
+    samples_init(s);
+    for (int i = 0; i < SAMPLES; i++) {
+        assert_golden(buf_bytes(&s[i].key), golden[i][0]);
+        assert_golden(buf_bytes(&s[i].value), golden[i][1]);
+    }
+    samples_fini(s);
+}
+
 /* ---- Words ------------------------------------------------------------------------------ */
 
 static void assert_prints(const struct sample *s, const char *text)
@@ -558,6 +783,13 @@ static void test_print(void **state)
                   "state/head applied 100 revision 90 evicted_to 3 hash 77 keys 2 clients 1");
     assert_prints(&s[12], "keys/\"a\\x00b\" created 5 modified 6 version 2 bytes 5");
     assert_prints(&s[13], "sessions/\"client\" bytes 6");
+    assert_prints(&s[14], "meta/reserved 16384");
+    assert_prints(&s[15], "ranges/17..29+3/promised 3.1.9");
+    assert_prints(&s[16], "ranges/17..29+3/voted 1.2.7 noop");
+    assert_prints(&s[17], "ranges/17..29+3/learnt noop");
+    assert_prints(&s[18],
+                  "meta/identity node 2 cluster \"dkv\" mode coordinated members 1,2,30 disk "
+                  "0102030405060708090a0b0c0d0e0f10");
     s[5].value.data[12] ^= 1;
     assert_prints(&s[5], "meta/chosen_to corrupt");
     s[0].key.size = 3;
@@ -621,6 +853,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_durables_come_back),
         cmocka_unit_test(test_vote_field_by_field),
+        cmocka_unit_test(test_intervals_field_by_field),
         cmocka_unit_test(test_the_rest_comes_back),
         cmocka_unit_test(test_every_flipped_bit_is_found),
         cmocka_unit_test(test_every_truncation_is_found),
@@ -631,7 +864,11 @@ int main(void)
         cmocka_unit_test(test_another_version_is_told_apart),
         cmocka_unit_test(test_slots_sort_as_numbers),
         cmocka_unit_test(test_keys_that_are_none),
+        cmocka_unit_test(test_intervals_that_are_none),
+        cmocka_unit_test(test_intervals_sort_by_first_slot),
+        cmocka_unit_test(test_what_identifies_an_interval),
         cmocka_unit_test(test_checkpoint_change_by_change),
+        cmocka_unit_test(test_golden),
         cmocka_unit_test(test_print),
         cmocka_unit_test(test_without_memory),
     };
