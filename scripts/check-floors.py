@@ -33,6 +33,7 @@ ALLOWED = {
     "src/client": ["base", "kv", "wire", "rpc", "dkv"],
     "src": BELOW_NODE + ["node", "service"],
     "cli": ["base", "history", "client", "dkv"],
+    "cli/bench": ["base", "client", "dkv", "rpc", "cli"],
     "sim": ["base", "paxos", "kv", "record", "replica", "history"],
     "bench": ["base", "rpc"],
 }
