@@ -12,6 +12,7 @@ extern const struct command_entry command_append;
 extern const struct command_entry command_delete;
 extern const struct command_entry command_cas;
 extern const struct command_entry command_load;
+extern const struct command_entry command_bench;
 extern const struct command_entry command_health;
 extern const struct command_entry command_status;
 extern const struct command_entry command_metrics;

@@ -15,9 +15,10 @@
 #define COMMANDS_MAX 64
 
 const struct command_entry *const command_table[] = {
-    &command_put,        &command_get,    &command_append, &command_delete,   &command_cas,
-    &command_load,       &command_health, &command_status, &command_metrics,  &command_fetch_log,
-    &command_drop_rules, &command_faults, &command_die,    &command_scenario, NULL,
+    &command_put,    &command_get,     &command_append,    &command_delete,
+    &command_cas,    &command_load,    &command_bench,     &command_health,
+    &command_status, &command_metrics, &command_fetch_log, &command_drop_rules,
+    &command_faults, &command_die,     &command_scenario,  NULL,
 };
 
 static const struct option general_options[] = {

@@ -1,0 +1,147 @@
+"""bench_test.py -- dkv-cli bench against three real nodes: its figures fit together, its clients
+move on when a node dies, and it says so when there is nothing to measure."""
+import csv
+import json
+import os
+import tempfile
+import threading
+import time
+
+import case
+import cluster
+
+FIRST_FIELDS = ["target", "mode", "clients", "seconds", "ops", "errors", "ops_per_s", "p50_ms",
+                "p95_ms", "p99_ms", "p999_ms", "max_ms", "gap_ms", "server_cpu_us_per_op"]
+
+
+class Bench(case.Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.nodes = cluster.Cluster(3)
+        cls.addClassCleanup(cls.nodes.close)
+        cls.nodes.start()
+
+    def bench(self, *args, nodes=None, code=0):
+        nodes = nodes or self.nodes
+        pids = ",".join(str(n.process.pid) for n in nodes.nodes)
+        out, said = self.cli(code, "bench", *args, "--endpoints", nodes.endpoints,
+                             "--pids", pids, "--warm-up", "200ms", "-o", "json")
+        self.assertEqual(said, "")
+        report = json.loads(out)
+        self.assertEqual(list(report)[:len(FIRST_FIELDS)], FIRST_FIELDS)
+        return report
+
+    def check(self, r):
+        """What holds in every report without failures."""
+        self.assertGreater(r["ops"], 0)
+        self.assertEqual(r["errors"], 0)
+        self.assertAlmostEqual(r["ops_per_s"], r["ops"] / r["seconds"], places=1)
+        self.assertEqual(r["ops"], sum(e["ops"] for e in r["by_endpoint"]))
+        self.assertEqual(r["clients"], sum(e["clients"] for e in r["by_endpoint"]))
+        latencies = [r[name] for name in ("p50_ms", "p95_ms", "p99_ms", "p999_ms", "p9999_ms")]
+        self.assertEqual(latencies, sorted(latencies))
+        self.assertLessEqual(latencies[-1], r["max_ms"])
+        self.assertGreater(latencies[0], 0)
+        self.assertGreater(r["gap_ms"], 0)
+        for endpoint in r["by_endpoint"]:
+            self.assertGreaterEqual(endpoint["gap_ms"], r["gap_ms"])
+            self.assertLessEqual(endpoint["max_ms"], r["max_ms"])
+        self.assertGreater(r["server_cpu_us_per_op"], 0)
+        self.assertGreater(r["client_cpu_us_per_op"], 0)
+
+    def test_put(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "seconds.csv")
+            r = self.bench("--clients", "6", "--duration", "1500ms", "--csv", path)
+            with open(path, encoding="utf-8", newline="") as rows:
+                seconds = list(csv.DictReader(rows))
+        self.check(r)
+        self.assertEqual((r["target"], r["mode"], r["seconds"]), ("dkv", "put", 1.5))
+        self.assertEqual([e["clients"] for e in r["by_endpoint"]], [2, 2, 2])
+        self.assertEqual([s["second"] for s in seconds], ["1", "2"])
+        self.assertEqual(sum(int(s["ops"]) for s in seconds), r["ops"])
+
+    def test_get(self):
+        for consistency in ("linearizable", "sequential"):
+            with self.subTest(consistency):
+                r = self.bench("get", "--clients", "3", "--duration", "500ms", "--keys", "50",
+                               "--value-size", "0", "--consistency", consistency)
+                self.check(r)
+                self.assertEqual((r["mode"], r["consistency"]), ("get", consistency))
+                self.assertEqual(r["not_found"], 0)
+        value, _ = self.cli(0, "get", "bench00000000049", "--endpoints", self.nodes.endpoints)
+        self.assertEqual(value, b"")
+
+    def test_mix_over_pipelines_pinned(self):
+        pin = self.nodes.nodes[1].address
+        r = self.bench("50/50", "--clients", "2", "--pipeline", "8", "--duration", "500ms",
+                       "--pin", pin, "--keys", "20", "--no-fill", "--key-size", "8",
+                       "--attempt-timeout", "500ms")
+        self.check(r)
+        self.assertEqual(r["mode"], "50/50")
+        self.assertEqual([e["endpoint"] for e in r["by_endpoint"]], [pin])
+
+    def test_open_loop(self):
+        r = self.bench("--rate", "100", "--clients", "10", "--duration", "1s")
+        self.check(r)
+        self.assertEqual(r["loop"], "open")
+        self.assertTrue(r["ops"] + r["backlog"] <= 125, r)
+
+    def test_a_node_dies(self):
+        nodes = self.cluster(3)
+        victim = nodes.nodes[2]
+        pids = ",".join(str(n.process.pid) for n in nodes.nodes[:2])
+        killer = threading.Timer(1.5, victim.kill)
+        killer.start()
+        out, said = self.cli(0, "bench", "--clients", "6", "--endpoints", nodes.endpoints,
+                             "--pids", pids, "--warm-up", "500ms", "--duration", "4s",
+                             "--attempt-timeout", "250ms", "-o", "json")
+        killer.join()
+        r = json.loads(out)
+        self.assertEqual(said, "")
+        self.assertEqual(r["errors"], 0, r)
+        dead = r["by_endpoint"][2]
+        self.assertEqual(dead["endpoint"], victim.address)
+        # About one of four seconds came before its death; its clients went on elsewhere.
+        self.assertLess(dead["gap_ms"], 2500)
+        self.assertGreater(dead["ops"], 0)
+
+    def test_nobody_there(self):
+        began = time.monotonic()
+        _, said = self.cli(4, "bench", "--clients", "2", "--endpoints", "127.0.0.1:1",
+                           "--warm-up", "0s", "--duration", "500ms", "--timeout", "200ms")
+        self.assertIn("no operation succeeded", said)
+        _, said = self.cli(4, "bench", "get", "--endpoints", "127.0.0.1:1", "--timeout", "200ms")
+        self.assertIn("cannot be written", said)
+        self.assertLess(time.monotonic() - began, 20)
+
+    def test_usage(self):
+        for args, pattern in (
+                (["half"], "PUTS/GETS"),
+                (["50/"], "PUTS/GETS"),
+                (["0/0"], "PUTS/GETS"),
+                (["put", "get"], "unexpected"),
+                (["--target", "zk"], "dkv or etcd"),
+                (["--consistency", "weak"], "linearizable"),
+                (["--clients", "0"], "--clients"),
+                (["--pipeline", "0"], "--pipeline"),
+                (["--key-size", "3"], "--key-size"),
+                (["--rate", "0"], "--rate"),
+                (["--duration", "0s"], "--duration"),
+                (["--pin", "127.0.0.1:1"], "--pin"),
+                (["--pids", "1,,2"], "--pids"),
+                (["--endpoints", "x"], "HOST:PORT"),
+        ):
+            with self.subTest(args=args):
+                out, said = self.cli(2, "bench", *args)
+                self.assertIn(pattern, said)
+                self.assertEqual(out, b"")
+
+    def test_a_server_that_is_not_there(self):
+        _, said = self.cli(1, "bench", "--endpoints", self.nodes.endpoints, "--pids", "4194304",
+                           "--warm-up", "0s", "--duration", "100ms")
+        self.assertIn("4194304", said)
+
+
+if __name__ == "__main__":
+    case.main()
