@@ -17,6 +17,7 @@ struct fetch {
     uint32_t index; /* Of the peer. */
     uint64_t from;
     uint64_t to;
+    uint64_t end; /* The first slot that is not in the answer. */
     struct mail mail;
     struct later_item later;
     /* The answer, decoded: the client's poller fills it, then the loop empties it. */
@@ -28,19 +29,17 @@ struct fetch {
 static void fetch_free(struct fetch *f)
 {
     for (size_t i = 0; i < f->count; i++)
-        value_unref(f->messages[i].value);
+        message_fini(&f->messages[i]);
     mem_free(f->messages);
     mem_free(f);
 }
 
 static void fetch_deliver(struct node *n, struct fetch *f)
 {
-    struct message end = {.kind = MESSAGE_CHOSEN, .slot = f->from};
-    for (size_t i = 0; i < f->count; i++) {
-        end.slot = f->messages[i].slot + 1;
-        links_receive_now(n, f->index, 0, &f->messages[i]);
-    }
     /* What ends it has no value; at the first slot wanted it says that nothing came. */
+    struct message end = {.kind = MESSAGE_CHOSEN, .slot = f->end};
+    for (size_t i = 0; i < f->count; i++)
+        links_receive_now(n, f->index, 0, &f->messages[i]);
     node_step(n, (struct event){.kind = EVENT_MESSAGE, .peer = f->index, .message = &end});
 }
 
@@ -87,12 +86,22 @@ static int fetch_decode(struct fetch *f, struct bytes body, struct wire_error *e
         if (err != 0)
             break;
         f->messages = messages;
-        err = wire_chosen_next(&chosen, &arena, &f->messages[f->count], error);
-        if (err == 0)
-            f->count++;
+        struct message *m = &f->messages[f->count];
+        err = wire_chosen_next(&chosen, &arena, m, error);
+        if (err != 0)
+            break;
+        f->count++;
+        uint64_t last = m->slot != 0 ? m->slot : m->interval.last;
+        if (last >= f->end)
+            f->end = last + 1;
     }
     wire_arena_fini(&arena);
-    return err == ERR_NOT_FOUND ? 0 : err;
+    if (err != ERR_NOT_FOUND)
+        return err;
+    /* Intervals may reach beyond where the sender stopped. */
+    if (chosen.next != 0)
+        f->end = chosen.next;
+    return 0;
 }
 
 /* On the client's poller. */
@@ -123,6 +132,7 @@ void fetching_ask(struct node *n, uint32_t index, const struct message *m)
     f->index = index;
     f->from = m->slot;
     f->to = m->to;
+    f->end = m->slot;
     f->mail.run = fetch_on_mail;
     struct wire_fetch wire = {.from = m->slot, .to = m->to, .hello = p->hello};
     struct buf request = {0};

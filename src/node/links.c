@@ -131,10 +131,8 @@ static void link_take(struct node *n, struct link *link, const struct message *m
 
 static void link_drop_messages(struct link *link)
 {
-    for (size_t i = 0; i < link->count; i++) {
-        value_unref(link->messages[i].value);
-        mem_free(link->messages[i].hello);
-    }
+    for (size_t i = 0; i < link->count; i++)
+        message_fini(&link->messages[i]);
     link->count = 0;
 }
 
@@ -222,7 +220,7 @@ static int link_decode_one(struct link *link, struct bytes raw, struct wire_erro
     if (m.hello != NULL) {
         m.hello = mem_alloc(sizeof(hello));
         if (m.hello == NULL) {
-            value_unref(m.value);
+            message_fini(&m);
             return ERR_NO_MEMORY;
         }
         *m.hello = hello;
