@@ -7,9 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VARINT_SIZE_MAX 10
-#define NUMBER_MAX ((UINT64_C(1) << 29) - 1) /* Of a field. */
-
 /*
  * What unpacking costs, at most, per field: protobuf-c's own note of it (which is in arrays that
  * double), a pointer to it, and the struct that it becomes. And per message: the outermost struct.
@@ -26,24 +23,9 @@ int wire_refuse(struct wire_error *error, const char *format, ...)
     return ERR_INVALID;
 }
 
-static int refuse_bytes(struct wire_error *error)
+int wire_refuse_bytes(struct wire_error *error)
 {
-    (void)wire_refuse(error, "these bytes are no protobuf message of the kind expected here");
-    return ERR_INVALID;
-}
-
-static int take_varint(struct bytes *in, uint64_t *out)
-{
-    uint64_t v = 0;
-    for (size_t i = 0; i < in->size && i < VARINT_SIZE_MAX; i++) {
-        v |= (uint64_t)(in->data[i] & 0x7f) << (7 * i);
-        if ((in->data[i] & 0x80) == 0) {
-            *in = bytes_slice(*in, i + 1, in->size - i - 1);
-            *out = v;
-            return 0;
-        }
-    }
-    return ERR_INVALID;
+    return wire_refuse(error, "these bytes are no protobuf message of the kind expected here");
 }
 
 static int take_bytes(struct bytes *in, uint64_t size, struct bytes *out)
@@ -60,13 +42,13 @@ static int take_content(struct bytes *in, uint64_t type, struct field *f)
     uint64_t size;
     switch (type) {
     case FIELD_VARINT:
-        return take_varint(in, &f->varint);
+        return varint_take(in, &f->varint);
     case FIELD_FIXED64:
         return take_bytes(in, 8, &f->bytes);
     case FIELD_FIXED32:
         return take_bytes(in, 4, &f->bytes);
     case FIELD_BYTES:
-        TRY(take_varint(in, &size));
+        TRY(varint_take(in, &size));
         return take_bytes(in, size, &f->bytes);
     default: /* Groups are none of ours. */
         return ERR_INVALID;
@@ -79,12 +61,12 @@ int wire_take_field(struct bytes *in, struct field *out_field, struct wire_error
     struct field f = {0};
     struct bytes rest = *in;
     uint64_t head;
-    if (take_varint(&rest, &head) != 0 || head >> 3 == 0 || head >> 3 > NUMBER_MAX)
-        return refuse_bytes(error);
+    if (varint_take(&rest, &head) != 0 || head >> 3 == 0 || head >> 3 > FIELD_NUMBER_MAX)
+        return wire_refuse_bytes(error);
     f.number = (uint32_t)(head >> 3);
     f.type = (enum field_type)(head & 7);
     if (take_content(&rest, head & 7, &f) != 0)
-        return refuse_bytes(error);
+        return wire_refuse_bytes(error);
     *in = rest;
     *out_field = f;
     return 0;
@@ -151,7 +133,7 @@ int wire_unpack(const ProtobufCMessageDescriptor *type, struct bytes in, size_t 
     if (m == NULL && arena->err == ERR_NO_MEMORY)
         return ERR_NO_MEMORY;
     if (m == NULL)
-        return refuse_bytes(error);
+        return wire_refuse_bytes(error);
     *out_message = m;
     return 0;
 }
@@ -168,34 +150,28 @@ int wire_pack(const ProtobufCMessage *message, struct buf *out)
     return 0;
 }
 
-static size_t put_varint(uint8_t *out, uint64_t v)
+int wire_list_begin(struct wire_list *list, uint32_t number, size_t size, uint8_t **out_at)
 {
-    size_t n = 0;
-    while (v >= 0x80) {
-        out[n++] = (uint8_t)(v | 0x80);
-        v >>= 7;
-    }
-    out[n++] = (uint8_t)v;
-    return n;
+    assert(number < 16);
+    size_t whole = field_bytes_size(number, size);
+    size_t room = WIRE_LIST_SIZE_MAX - list->buf.size;
+    assert(list->count > 0 || whole <= room);
+    if (list->count >= WIRE_LIST_COUNT_MAX || whole > room)
+        return ERR_FULL;
+    TRY(buf_reserve(&list->buf, whole));
+    *out_at = field_bytes_put_head(list->buf.data + list->buf.size, number, size);
+    list->buf.size += whole;
+    list->count++;
+    return 0;
 }
 
 int wire_list_add(struct wire_list *list, uint32_t number, const ProtobufCMessage *message)
 {
-    assert(number < 16);
+    uint8_t *at;
     size_t size = protobuf_c_message_get_packed_size(message);
-    uint8_t head[1 + VARINT_SIZE_MAX] = {(uint8_t)(number << 3 | FIELD_BYTES)};
-    size_t head_size = 1 + put_varint(head + 1, size);
-    size_t room = WIRE_LIST_SIZE_MAX - list->buf.size;
-    assert(list->count > 0 || head_size + size <= room);
-    if (list->count >= WIRE_LIST_COUNT_MAX || head_size + size > room)
-        return ERR_FULL;
-    TRY(buf_reserve(&list->buf, head_size + size));
-    uint8_t *at = list->buf.data + list->buf.size;
-    memcpy(at, head, head_size);
-    size_t packed = protobuf_c_message_pack(message, at + head_size);
+    TRY(wire_list_begin(list, number, size, &at));
+    size_t packed = protobuf_c_message_pack(message, at);
     assert(packed == size);
-    list->buf.size += head_size + packed;
-    list->count++;
     return 0;
 }
 
@@ -208,7 +184,7 @@ int wire_list_next(struct bytes *rest, uint32_t number, struct bytes *out_elemen
         if (f.number != number)
             continue;
         if (f.type != FIELD_BYTES)
-            return refuse_bytes(error);
+            return wire_refuse_bytes(error);
         *out_element = f.bytes;
         return 0;
     }

@@ -11,17 +11,13 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+#include "wire/fields.h"
 #include "wire/wire.h"
 
 /* Fields of a message that lists nothing: far above what any of ours has. */
 #define WIRE_FIELDS_MAX ((size_t)128)
 
-enum field_type {
-    FIELD_VARINT = 0,
-    FIELD_FIXED64 = 1,
-    FIELD_BYTES = 2,
-    FIELD_FIXED32 = 5,
-};
+#define FIELD_NUMBER_MAX ((UINT64_C(1) << 29) - 1)
 
 /* One field as it stands in the bytes of a message. */
 struct field {
@@ -34,6 +30,9 @@ struct field {
 /* Say what is wrong; returns ERR_INVALID. */
 int wire_refuse(struct wire_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3), cold));
+
+/* Say that they are no protobuf message; returns ERR_INVALID. */
+int wire_refuse_bytes(struct wire_error *error) __attribute__((cold));
 
 /* Take the first field off *in, which is not empty. */
 int wire_take_field(struct bytes *in, struct field *out_field, struct wire_error *error) MUST_CHECK;
@@ -53,6 +52,14 @@ int wire_unpack(const ProtobufCMessageDescriptor *type, struct bytes in, size_t 
 
 /* Append a message's bytes. */
 int wire_pack(const ProtobufCMessage *message, struct buf *out) MUST_CHECK;
+
+/*
+ * Make room for one more element of the repeated field `number`, which is below 16: *out_at is
+ * where its `size` bytes are to be written, all of them, before anything else is done with the
+ * list. ERR_FULL, ERR_NO_MEMORY.
+ */
+int wire_list_begin(struct wire_list *list, uint32_t number, size_t size,
+                    uint8_t **out_at) MUST_CHECK;
 
 /* Append a message as one more element of the repeated field `number`, which is below 16. */
 int wire_list_add(struct wire_list *list, uint32_t number,

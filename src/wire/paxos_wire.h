@@ -7,8 +7,10 @@
  *
  * What is decoded keeps the rules of paxos/message.h and more: numbers are in their bounds, a field
  * that a kind does not use is absent, ballots and tags that must be there have a node and a boot, a
- * promise has a value exactly if it has a ballot at which it was accepted, and the bytes of a batch
- * are a batch (kv/command.h). Whether the sender's claims are true is not for this room to say.
+ * promise has a value exactly if it has a ballot at which it was accepted, the bytes of a batch are
+ * a batch (kv/command.h), intervals are valid, with a stride of at most MEMBERS_MAX, and reports
+ * lie within the promise and in the order of their first slots (which they may share). Whether the
+ * sender's claims are true is not for this room to say.
  */
 #ifndef DKV_WIRE_PAXOS_WIRE_H
 #define DKV_WIRE_PAXOS_WIRE_H
@@ -44,9 +46,9 @@ int wire_envelope_next(struct wire_envelope *e, struct bytes *out_raw,
                        struct wire_error *error) MUST_CHECK;
 
 /*
- * Decode one message. Its value has a reference that is the caller's to drop; nothing of it is in
- * the arena. out_message->hello is out_hello in a HELLO, else NULL. A Hello may speak of another
- * protocol version or mode, which is for the receiver to refuse.
+ * Decode one message. Its value and its reports each have a reference that is the caller's to drop;
+ * nothing of it is in the arena. out_message->hello is out_hello in a HELLO, else NULL. A Hello may
+ * speak of another protocol version or mode, which is for the receiver to refuse.
  */
 int wire_decode_message(struct bytes raw, struct wire_arena *arena, struct hello *out_hello,
                         struct message *out_message, struct wire_error *error) MUST_CHECK;
@@ -64,19 +66,22 @@ int wire_decode_fetch(struct bytes in, struct wire_arena *arena, struct wire_fet
                       struct wire_error *error) MUST_CHECK;
 
 /*
- * The answer under construction: slots in ascending order, then the end, once. next is where to
- * ask again, or 0. bytes are copied. ERR_FULL (slots only), ERR_NO_MEMORY.
+ * The answer under construction: slots in ascending order, intervals of NOOPs at any place between
+ * them, then the end, once. next is where to ask again, or 0. bytes are copied. ERR_FULL (not the
+ * end), ERR_NO_MEMORY.
  */
 int wire_chosen_add(struct wire_list *answer, uint64_t slot, enum value_kind kind, struct tag tag,
                     struct bytes bytes) MUST_CHECK;
+int wire_chosen_add_noops(struct wire_list *answer, struct interval i) MUST_CHECK;
 int wire_chosen_end(struct wire_list *answer, uint64_t next) MUST_CHECK;
 
 /* An answer being read. Borrows the bytes. */
 struct wire_chosen {
     struct bytes rest;
-    uint64_t from; /* No slot below this may follow, */
-    uint64_t to;   /* nor one above this. */
-    uint64_t next; /* As the sender gave it; 0, or above `from`. */
+    uint64_t from;  /* No slot below this may follow, */
+    uint64_t to;    /* nor one above this. */
+    uint64_t above; /* Nor one below this, unless it is in an interval. */
+    uint64_t next;  /* As the sender gave it; 0, or above `from`. */
     uint32_t count;
 };
 
@@ -85,7 +90,8 @@ int wire_chosen_begin(struct bytes in, uint64_t from, uint64_t to, struct wire_c
                       struct wire_error *error) MUST_CHECK;
 
 /*
- * The next slot, as a MESSAGE_CHOSEN whose value has a reference that is the caller's to drop.
+ * The next slot or interval, as a MESSAGE_CHOSEN whose value has a reference that is the caller's
+ * to drop.
  * ERR_NOT_FOUND: there is no more.
  */
 int wire_chosen_next(struct wire_chosen *c, struct wire_arena *arena, struct message *out_message,
