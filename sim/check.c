@@ -80,5 +80,7 @@ void clients_check(struct world *w)
     if (!w->failed)
         check_revisions(w);
     if (!w->failed)
+        reads_check(w);
+    if (!w->failed)
         check_linearizable(w);
 }

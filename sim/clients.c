@@ -27,15 +27,20 @@ static void client_new_id(struct world *w, struct client *c)
     c->op_id = 0;
 }
 
-static void client_later(struct world *w, uint32_t client)
+static void client_later_than(struct world *w, uint32_t client, uint64_t at_ns)
 {
     const struct client *c = &w->clients.clients[client];
     uint64_t most = w->mix.clients.think_ns * (c->idle ? IDLE_TIMES : 1);
     schedule_add(&w->schedule, (struct task){
-                                   .at_ns = w->now_ns + 1 + prng_below(&w->prng, most + 1),
+                                   .at_ns = at_ns + 1 + prng_below(&w->prng, most + 1),
                                    .kind = TASK_CLIENT,
                                    .number = client,
                                });
+}
+
+static void client_later(struct world *w, uint32_t client)
+{
+    client_later_than(w, client, w->now_ns);
 }
 
 void clients_init(struct world *w)
@@ -49,7 +54,8 @@ void clients_init(struct world *w)
         struct client *c = &cs->clients[i];
         c->has_id = !prng_chance(&w->prng, m->no_id_ppm);
         c->idle = i < m->idle;
-        c->home = (uint32_t)prng_below(&w->prng, w->mix.nodes);
+        c->home = (uint32_t)prng_below(&w->prng, m->homes);
+        c->pinned = prng_chance(&w->prng, m->pinned_ppm);
         client_new_id(w, c);
         client_later(w, i);
     }
@@ -67,6 +73,7 @@ void clients_fini(struct world *w)
     for (size_t i = 0; i < CLIENT_KEYS_MAX; i++)
         buf_fini(&cs->guesses[i]);
     history_fini(&cs->history);
+    reads_fini(&cs->reads);
 }
 
 void reply_free(struct reply *r)
@@ -178,6 +185,10 @@ static void clients_on_turn(struct world *w, uint32_t client)
     struct client *c = &w->clients.clients[client];
     if (w->clients.stopped)
         return;
+    if (w->now_ns < w->clients.silent_to_ns) {
+        client_later_than(w, client, w->clients.silent_to_ns);
+        return;
+    }
     if (!client_has_room(w, c)) {
         c->waits = true;
         return;
@@ -266,7 +277,8 @@ static void clients_on_timer(struct world *w, struct sim_op *op, uint64_t timer)
         op_give_up(w, op);
         return;
     }
-    c->home = (c->home + 1) % w->mix.nodes;
+    if (!c->pinned)
+        c->home = (c->home + 1) % w->mix.nodes;
     op_try(w, op);
 }
 
@@ -291,6 +303,9 @@ static void op_on_read(struct world *w, struct sim_op *op, const struct reply *r
     if (op->consistency == CONSISTENCY_SEQUENTIAL && r->answer.slot < op->min_slot)
         world_fail(w, "op %lu: a read from slot %lu; its session had seen %lu", op->number,
                    r->answer.slot, op->min_slot);
+    if (r->answer.revision < op->min_revision)
+        world_fail(w, "op %lu: a read at revision %lu; its session had seen %lu", op->number,
+                   r->answer.revision, op->min_revision);
     if (r->answer.slot >= c->slot && r->answer.revision < c->revision)
         world_fail(w, "op %lu: revision %lu at slot %lu, after %lu at slot %lu", op->number,
                    r->answer.revision, r->answer.slot, c->revision, c->slot);
@@ -380,6 +395,8 @@ void clients_on_answer(struct world *w, uint32_t node, struct answer *a)
     op->answered |= UINT64_C(1) << attempt;
     if (!op->is_read && a->status == ANSWER_OK && a->result.code == RESULT_OK)
         op_on_done(w, node, op, &a->result);
+    if (op->is_read && a->status == ANSWER_OK)
+        reads_add(&w->clients.reads, node, op, a);
     bool is_lost = !op->is_probe && prng_chance(&w->prng, w->mix.clients.lose_ppm);
     if (is_lost || w->failed)
         return;

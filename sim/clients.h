@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "history/history.h"
 #include "kv/command.h"
+#include "reads.h"
 #include "replica/replica.h"
 
 struct world;
@@ -29,7 +30,8 @@ struct task;
 /* One operation, over all its attempts. Kept until the end of the run. */
 struct sim_op {
     uint64_t number;        /* From 1 on; handles are number * 64 + attempt. */
-    uint64_t min_slot;      /* Of a sequential read. */
+    uint64_t min_slot;      /* Of a sequential read: what its session had seen. */
+    uint64_t min_revision;  /* Of any read: the same. */
     struct bytes client_id; /* Borrowed from client_id_bytes; empty: none. */
     uint64_t op_id;
     uint64_t born;
@@ -65,6 +67,7 @@ struct client {
     uint64_t slot;     /* The highest seen in an answer. */
     uint64_t revision; /* The store's, with it. */
     uint32_t home;     /* Node it talks to first. */
+    bool pinned;       /* It never talks to another. */
     bool waits;        /* Its pipeline is full. */
     struct sim_op *open[CLIENT_PIPELINE_MAX];
     uint32_t open_count;
@@ -90,6 +93,8 @@ struct clients {
     uint64_t epoch;                      /* and its number. */
     struct buf guesses[CLIENT_KEYS_MAX]; /* What each key was last seen to hold. */
     bool guess_found[CLIENT_KEYS_MAX];
+    uint64_t silent_to_ns; /* Nobody begins anything before then. */
+    struct reads reads;
     bool stopped;
     bool undecided; /* The history was too hard to check. */
     struct history history;

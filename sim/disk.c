@@ -8,7 +8,8 @@
 #include "base/planted.h"
 #include "world.h"
 
-#define SLOWER 100                 /* Times, of a slow disk. */
+#define SLOWER 100                 /* Times, of a disk that is slow for a while. */
+#define SLOW_NODE 10               /* Times, of one that always is. */
 #define TORN_CHECKPOINT_PPM 500000 /* One that was under way at a crash is there after all. */
 
 /* ---- Tables -------------------------------------------------------------------------------- */
@@ -140,10 +141,22 @@ static void disk_sync(struct world *w, uint32_t node, size_t count)
     truth_on_synced(w, node);
 }
 
-static uint64_t disk_delay(struct world *w, const struct disk *d)
+static uint64_t disk_delay(struct world *w, uint32_t node)
 {
+    const struct disk *d = &w->nodes[node].disk;
     uint64_t delay = w->mix.commit_min_ns + prng_below(&w->prng, w->mix.commit_spread_ns + 1);
-    return w->now_ns < d->slow_to_ns ? delay * SLOWER : delay;
+    if (w->mix.slow_node == node)
+        delay *= SLOW_NODE;
+    if (w->now_ns < d->slow_to_ns)
+        delay *= SLOWER;
+    if (w->now_ns < d->stalled_to_ns)
+        delay += d->stalled_to_ns - w->now_ns;
+    return delay;
+}
+
+void disk_stall(struct world *w, uint32_t node, uint64_t length_ns)
+{
+    w->nodes[node].disk.stalled_to_ns = w->now_ns + length_ns;
 }
 
 static void disk_begin(struct world *w, uint32_t node)
@@ -155,7 +168,7 @@ static void disk_begin(struct world *w, uint32_t node)
     d->commit_fails = d->fail_next;
     d->fail_next = false;
     schedule_add(&w->schedule, (struct task){
-                                   .at_ns = w->now_ns + disk_delay(w, d),
+                                   .at_ns = w->now_ns + disk_delay(w, node),
                                    .kind = TASK_COMMIT,
                                    .node = node,
                                    .number = d->epoch,
@@ -225,6 +238,10 @@ void disk_on_commit(struct world *w, const struct task *t)
                 sequence);
     disk_sync(w, t->node, d->committing);
     d->committing = 0;
+    if (d->ends_node) {
+        node_crash(w, t->node, "just after a commit, before it knew");
+        return;
+    }
     disk_tell(w, t->node, EVENT_DURABLE, sequence);
     disk_begin(w, t->node);
 }
@@ -258,7 +275,7 @@ void disk_write_checkpoint(struct world *w, uint32_t node, struct checkpoint *c)
     truth_on_freeze(w, node, &c->head);
     d->checkpoint = c;
     schedule_add(&w->schedule, (struct task){
-                                   .at_ns = w->now_ns + 4 * disk_delay(w, d),
+                                   .at_ns = w->now_ns + 4 * disk_delay(w, node),
                                    .kind = TASK_CHECKPOINT,
                                    .node = node,
                                    .number = d->epoch,
@@ -300,6 +317,7 @@ void disk_on_crash(struct world *w, uint32_t node)
     disk_drop(d, d->pending_count);
     d->committing = 0;
     d->fail_next = false;
+    d->ends_node = false;
     d->epoch++;
     if (d->checkpoint == NULL)
         return;
@@ -307,24 +325,6 @@ void disk_on_crash(struct world *w, uint32_t node)
         disk_apply_checkpoint(w, node);
     checkpoint_free(d->checkpoint);
     d->checkpoint = NULL;
-}
-
-struct value *disk_chosen(const struct disk *d, uint64_t slot)
-{
-    static const enum record_table tables[] = {RECORD_TABLE_LEARNT, RECORD_TABLE_VOTES};
-    uint8_t raw[RECORD_SLOT_KEY_SIZE];
-    record_key_slot(slot, raw);
-    struct bytes key = {.data = raw, .size = sizeof(raw)};
-    for (size_t i = 0; i < 2; i++) {
-        struct bytes value = {0};
-        if (!disk_get(d, tables[i], key, &value))
-            continue;
-        struct durable record = {0};
-        int err = record_decode_durable(tables[i], key, value, &record);
-        assert(err == 0);
-        return record.value;
-    }
-    return NULL;
 }
 
 static void disk_clear(struct disk *d)

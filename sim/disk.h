@@ -51,7 +51,9 @@ struct disk {
     bool commit_fails; /* That commit is going to fail. */
     bool fail_next;    /* The next one is. */
     struct checkpoint *checkpoint; /* Being written, or NULL. */
+    bool ends_node;                /* The process ends just after that commit, or the next. */
     uint64_t slow_to_ns;           /* Commits are slow until then. */
+    uint64_t stalled_to_ns;        /* No commit ends before then. */
     uint64_t epoch;                /* Tasks of an earlier one are void. */
     uint64_t chosen_to;            /* As committed. */
     bool admitted;                 /* As committed. */
@@ -82,11 +84,11 @@ void disk_write_checkpoint(struct world *w, uint32_t node, struct checkpoint *c)
 void disk_on_commit(struct world *w, const struct task *t);
 void disk_on_checkpoint(struct world *w, const struct task *t);
 
+/* No commit ends for so long from now on. */
+void disk_stall(struct world *w, uint32_t node, uint64_t length_ns);
+
 /* The process is gone. What was not synced is lost, up to chance. */
 void disk_on_crash(struct world *w, uint32_t node);
-
-/* The value chosen in a slot at or below chosen_to, with a reference; NULL: it is not there. */
-struct value *disk_chosen(const struct disk *d, uint64_t slot);
 
 /* Start with nothing. */
 void disk_wipe(struct disk *d);

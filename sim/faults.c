@@ -5,6 +5,10 @@
 
 #include "world.h"
 
+/* A doze takes at least so long: others wait for a node for 6 ms and more. */
+#define DOZE_MIN_NS (2 * NS_PER_MS)
+/* And a stall. */
+#define STALL_MIN_NS (50 * NS_PER_MS)
 /* A node that a partition cut off may notice after so long that nothing comes any more. */
 #define SILENCE_NS NS_PER_S
 
@@ -158,7 +162,13 @@ static void faults_strike(struct world *w, enum fault f, uint32_t node)
         node_crash(w, node, "killed");
         break;
     case FAULT_CRASH_SENT:
-        n->crash_next = true;
+        n->ending = prng_chance(&w->prng, 500000) ? ENDING_SENT : ENDING_SENT_PART;
+        break;
+    case FAULT_CRASH_WROTE:
+        n->ending = ENDING_WROTE;
+        break;
+    case FAULT_CRASH_SYNCED:
+        n->disk.ends_node = true;
         break;
     case FAULT_POWER_ALL:
         for (uint32_t i = 0; i < w->mix.nodes; i++)
@@ -186,6 +196,15 @@ static void faults_strike(struct world *w, enum fault f, uint32_t node)
         break;
     case FAULT_WIPE:
         faults_wipe(w, node);
+        break;
+    case FAULT_DOZE:
+        node_pause(w, node, DOZE_MIN_NS + length);
+        break;
+    case FAULT_STALL:
+        disk_stall(w, node, STALL_MIN_NS + length);
+        break;
+    case FAULT_SILENCE:
+        w->clients.silent_to_ns = w->now_ns + length;
         break;
     }
 }
@@ -224,9 +243,11 @@ void faults_stop(struct world *w)
     for (uint32_t i = 0; i < w->mix.nodes; i++) {
         struct node *n = &w->nodes[i];
         n->disk.slow_to_ns = 0;
+        n->disk.stalled_to_ns = 0;
         n->disk.fail_next = false;
         n->disk.commit_fails = false;
-        n->crash_next = false;
+        n->disk.ends_node = false;
+        n->ending = ENDING_NONE;
         if (n->paused)
             node_on_resume(w, &(struct task){.node = i, .number = n->life});
     }

@@ -30,6 +30,7 @@ static const char usage[] =
     "  --seed S         one seed\n"
     "  --events N       events of a run; one event is one step of one replica (50000)\n"
     "  --jobs N         processes (as many as there are cores)\n"
+    "  --mode MODE      classic, coordinated, or both: each seed chooses (classic)\n"
     "  --nodes 3|5      else each seed chooses\n"
     "  --first-slot N   else each seed chooses: 1, or just below 2^8, 2^16 or 2^32\n"
     "  --bug NAME       with this bug switched on\n"
@@ -71,6 +72,19 @@ static bool parse_seeds(const char *text, struct sweep_options *o)
            o->seed_first > 0 && o->seed_first <= o->seed_last && o->seed_last < UINT64_MAX;
 }
 
+static bool parse_mode(const char *text, enum mode *out_mode)
+{
+    static const char *const names[] = {
+        [0] = "both", [MODE_CLASSIC] = "classic", [MODE_COORDINATED] = "coordinated"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) != 0)
+            continue;
+        *out_mode = (enum mode)i;
+        return true;
+    }
+    return false;
+}
+
 /* One option. 0, or 2 after saying what is wrong. */
 static int parse_option(int option, const char *value, struct arguments *a)
 {
@@ -100,6 +114,8 @@ static int parse_option(int option, const char *value, struct arguments *a)
             return usage_error("nodes are 3 or 5, not", value);
         a->sweep.nodes = (uint32_t)number;
         return 0;
+    case 'm':
+        return parse_mode(value, &a->sweep.mode) ? 0 : usage_error("no mode is called", value);
     case 'f':
         if (number < 1 || number > UINT64_MAX / 2)
             return usage_error("not a slot:", value);
@@ -129,6 +145,7 @@ static int parse(int argc, char **argv, struct arguments *a)
         {"seed", required_argument, NULL, '1'},
         {"events", required_argument, NULL, 'e'},
         {"jobs", required_argument, NULL, 'j'},
+        {"mode", required_argument, NULL, 'm'},
         {"nodes", required_argument, NULL, 'n'},
         {"bug", required_argument, NULL, 'b'},
         {"first-slot", required_argument, NULL, 'f'},
@@ -158,6 +175,8 @@ static int parse(int argc, char **argv, struct arguments *a)
 static void print_replay(const struct sweep_options *o, uint64_t seed)
 {
     printf("  replay: dkv-sim --seed %lu --events %lu", seed, o->events);
+    if (o->mode != 0)
+        printf(" --mode %s", o->mode == MODE_CLASSIC ? "classic" : "coordinated");
     if (o->nodes != 0)
         printf(" --nodes %u", o->nodes);
     if (o->first_slot != 0)
@@ -216,6 +235,7 @@ static int run_one(const struct arguments *a)
     struct world_options options = {
         .seed = a->sweep.seed_first,
         .events = a->sweep.events,
+        .mode = a->sweep.mode,
         .nodes = a->sweep.nodes,
         .first_slot = a->sweep.first_slot,
         .trace = a->trace ? stdout : NULL,
@@ -243,6 +263,7 @@ int main(int argc, char **argv)
                 .seed_first = 1,
                 .seed_last = SEEDS_DEFAULT,
                 .events = EVENTS_DEFAULT,
+                .mode = MODE_CLASSIC,
                 .jobs = cores < 1                ? 1
                         : cores > SWEEP_JOBS_MAX ? SWEEP_JOBS_MAX
                                                  : (uint32_t)cores,

@@ -23,6 +23,11 @@ const char *fault_name(enum fault f)
         [FAULT_SLOW_DISK] = "slow disk",
         [FAULT_COMMIT_FAILS] = "failed commit",
         [FAULT_WIPE] = "lost disk",
+        [FAULT_CRASH_WROTE] = "crash after writing",
+        [FAULT_CRASH_SYNCED] = "crash after a commit",
+        [FAULT_DOZE] = "doze",
+        [FAULT_STALL] = "disk stall",
+        [FAULT_SILENCE] = "silence of the clients",
     };
     return names[f];
 }
@@ -47,8 +52,13 @@ static uint32_t mix_ppm(struct prng *p, uint32_t most)
     return (uint32_t)mix_scale(p, most / 64 + 1, most);
 }
 
-static void mix_draw_start(struct mix *m, struct prng *p, uint32_t nodes, uint64_t first_slot)
+static void mix_draw_start(struct mix *m, struct prng *p, enum mode mode, uint32_t nodes,
+                           uint64_t first_slot)
 {
+    bool drawn_classic = prng_chance(p, HALF);
+    m->mode = mode;
+    if (mode == 0)
+        m->mode = drawn_classic ? MODE_CLASSIC : MODE_COORDINATED;
     static const uint64_t firsts[] = {
         1, 1, 1, UINT64_C(1) << 8, UINT64_C(1) << 16, UINT64_C(1) << 32};
     m->nodes = nodes;
@@ -79,9 +89,12 @@ static void mix_draw_node(struct mix *m, struct prng *p)
 {
     m->commit_min_ns = mix_scale(p, 20 * US, 2 * MS);
     m->commit_spread_ns = mix_scale(p, 20 * US, 5 * MS);
+    m->slow_node = MEMBER_NONE;
     if (prng_chance(p, 100000)) { /* All disks, all the time. */
         m->commit_min_ns *= 10;
         m->commit_spread_ns *= 100;
+    } else if (prng_chance(p, 150000)) {
+        m->slow_node = (uint32_t)prng_below(p, m->nodes);
     }
     m->torn_ppm = prng_chance(p, HALF) ? 0 : HALF;
     m->turn_ns = prng_chance(p, HALF) ? 0 : mix_scale(p, US, 200 * US);
@@ -98,6 +111,10 @@ static void mix_draw_faults(struct mix *m, struct prng *p)
         uint64_t length = mix_scale(p, MS, 1500 * MS);
         if (f == FAULT_WIPE || f == FAULT_COMMIT_FAILS)
             has_it = has_it && prng_chance(p, HALF);
+        if (f == FAULT_DOZE)
+            length = 50 * MS;
+        if (f == FAULT_STALL)
+            length = mix_scale(p, 50 * MS, 500 * MS);
         if (has_it)
             m->faults[f] = (struct fault_rate){.every_ns = every, .length_ns = length};
     }
@@ -105,8 +122,9 @@ static void mix_draw_faults(struct mix *m, struct prng *p)
     m->pair_phase = prng_chance(p, 300000);
 }
 
-static void mix_draw_clients(struct client_mix *c, struct prng *p)
+static void mix_draw_clients(struct mix *m, struct prng *p)
 {
+    struct client_mix *c = &m->clients;
     c->count = (uint32_t)mix_scale(p, 1, 16);
     c->idle = (uint32_t)prng_below(p, c->count + 1) / 2;
     c->think_ns = mix_scale(p, 10 * US, 20 * MS);
@@ -127,6 +145,11 @@ static void mix_draw_clients(struct client_mix *c, struct prng *p)
     c->timeout_ns = mix_scale(p, 10 * MS, 2000 * MS);
     c->attempts = (uint32_t)prng_between(p, 1, 20);
     c->value_size_max = prng_chance(p, HALF) ? 0 : 200;
+    /* Idle and busy nodes side by side. */
+    c->homes = prng_chance(p, HALF) ? m->nodes : (uint32_t)prng_between(p, 1, m->nodes);
+    c->pinned_ppm = mix_ppm(p, MILLION);
+    if (m->mode == MODE_COORDINATED)
+        c->quorum_ppm = mix_ppm(p, MILLION);
 }
 
 static void mix_draw_limits(struct mix *m, struct prng *p)
@@ -147,8 +170,9 @@ static void mix_draw_limits(struct mix *m, struct prng *p)
         m->tuning.checkpoint_slots = mix_scale(p, 4, 2000);
     if (prng_chance(p, 200000))
         m->tuning.queue_ops_max = (uint32_t)prng_between(p, 1, 4);
-    if (prng_chance(p, 200000))
-        m->tuning.alpha = mix_scale(p, 64, 4096);
+    uint64_t alpha = mix_scale(p, 64, 4096);
+    if (prng_chance(p, 200000) && m->mode == MODE_CLASSIC)
+        m->tuning.alpha = alpha;
     if (prng_chance(p, 30000)) {
         m->tuning.state_bytes_max = mix_scale(p, 4096, 65536);
         m->state_fills = true;
@@ -167,14 +191,14 @@ static void mix_fit_patience(struct mix *m, struct prng *p)
         m->clients.timeout_ns = 8 * round;
 }
 
-void mix_draw(struct mix *m, struct prng *p, uint32_t nodes, uint64_t first_slot)
+void mix_draw(struct mix *m, struct prng *p, enum mode mode, uint32_t nodes, uint64_t first_slot)
 {
     *m = (struct mix){0};
-    mix_draw_start(m, p, nodes, first_slot);
+    mix_draw_start(m, p, mode, nodes, first_slot);
     mix_draw_net(m, p);
     mix_draw_node(m, p);
     mix_draw_faults(m, p);
-    mix_draw_clients(&m->clients, p);
+    mix_draw_clients(m, p);
     mix_draw_limits(m, p);
     mix_fit_patience(m, p);
 }

@@ -18,7 +18,7 @@
 
 enum fault {
     FAULT_CRASH = 0,    /* One process ends; what was not synced is lost, or partly kept. */
-    FAULT_CRASH_SENT,   /* The same, just after it sent what it had to say. */
+    FAULT_CRASH_SENT,   /* The same, just after it sent what it had to say, or part of that. */
     FAULT_POWER_ALL,    /* All processes end at once. */
     FAULT_PAUSE,        /* One process stands still for a while. */
     FAULT_ISOLATE,      /* One node hears and is heard by nobody. */
@@ -29,8 +29,13 @@ enum fault {
     FAULT_SLOW_DISK,    /* One node's commits take a hundred times as long. */
     FAULT_COMMIT_FAILS, /* A commit fails: the process must end. */
     FAULT_WIPE,         /* A node loses its disk and starts with an empty one. */
+    FAULT_CRASH_WROTE,  /* One process ends when it has handed its writes to the disk, unsaid. */
+    FAULT_CRASH_SYNCED, /* The same, just after a commit of which nobody was told. */
+    FAULT_DOZE,         /* One process stands still about as long as others wait for it. */
+    FAULT_STALL,        /* One node's disk does nothing for a while. */
+    FAULT_SILENCE,      /* No client wants anything for a while. */
 };
-#define FAULTS 12
+#define FAULTS 17
 
 const char *fault_name(enum fault f);
 
@@ -48,7 +53,8 @@ struct client_mix {
     uint32_t keys;            /* In use at one time. */
     uint32_t ops_per_key;     /* Then fresh keys are taken: bounds the checker's work. */
     uint32_t read_ppm;        /* Of all operations; the rest writes. */
-    uint32_t sequential_ppm;  /* Of the reads. */
+    uint32_t sequential_ppm;  /* Of the reads, */
+    uint32_t quorum_ppm;      /* and of those that are left. */
     uint32_t cas_ppm;         /* Of the writes, */
     uint32_t append_ppm;      /* and so on; */
     uint32_t delete_ppm;      /* what is left puts. */
@@ -61,9 +67,12 @@ struct client_mix {
     uint64_t timeout_ns;      /* Of one attempt. */
     uint32_t attempts;        /* Then the client gives up. */
     uint32_t value_size_max;  /* Of the filling behind what makes a value unique. */
+    uint32_t homes;           /* Clients begin at the first so many nodes only, */
+    uint32_t pinned_ppm;      /* and of them so many never turn to another. */
 };
 
 struct mix {
+    enum mode mode;
     uint32_t nodes;
     uint64_t first_slot;
 
@@ -79,7 +88,8 @@ struct mix {
 
     uint64_t commit_min_ns;
     uint64_t commit_spread_ns;
-    uint32_t torn_ppm; /* Of crashes: part of what was not synced is kept. */
+    uint32_t slow_node; /* Index; its commits take ten times as long. MEMBER_NONE: nobody's do. */
+    uint32_t torn_ppm;  /* Of crashes: part of what was not synced is kept. */
 
     uint64_t turn_ns;       /* A turn takes up to so long. */
     uint32_t clock_skew_pm; /* A node's clock runs up to so many thousandths fast or slow. */
@@ -94,7 +104,7 @@ struct mix {
     bool pair_phase;  /* After the faults: cut one pair only; all must go on answering. */
 };
 
-/* nodes and first_slot: 0 lets the seed choose. */
-void mix_draw(struct mix *m, struct prng *p, uint32_t nodes, uint64_t first_slot);
+/* mode, nodes and first_slot: 0 lets the seed choose. */
+void mix_draw(struct mix *m, struct prng *p, enum mode mode, uint32_t nodes, uint64_t first_slot);
 
 #endif

@@ -32,10 +32,7 @@ struct letter *net_letter(struct world *w, enum event_kind kind, uint32_t to)
 
 void net_letter_free(struct world *w, struct letter *l)
 {
-    value_unref(l->message.value);
-    mem_free(l->message.hello);
-    l->message.value = NULL;
-    l->message.hello = NULL;
+    message_fini(&l->message);
     buf_clear(&l->bytes);
     l->next = w->net.pool;
     w->net.pool = l;
@@ -71,14 +68,6 @@ static struct hello *net_hello_copy(const struct hello *hello)
     return copy;
 }
 
-static void net_drop(struct message *m)
-{
-    value_unref(m->value);
-    mem_free(m->hello);
-    m->value = NULL;
-    m->hello = NULL;
-}
-
 /* What may be said though nobody wants anything: heartbeats; and a lost disk keeps asking in. */
 static bool net_is_idle_talk(const struct world *w, uint32_t from, uint32_t to,
                              enum message_kind kind)
@@ -97,7 +86,7 @@ void net_send(struct world *w, uint32_t from, uint32_t to, struct message *m)
     if (w->net.quiet && !net_is_idle_talk(w, from, to, m->kind))
         world_fail(w, "idle, yet node %u sends %s", w->nodes[from].id, trace_message_name(m->kind));
     if (!s->up || s->blocked > 0 || prng_chance(&w->prng, w->mix.loss_ppm)) {
-        net_drop(m);
+        message_fini(m);
         return;
     }
     bool twice = prng_chance(&w->prng, w->mix.duplicate_ppm);
@@ -108,12 +97,12 @@ void net_send(struct world *w, uint32_t from, uint32_t to, struct message *m)
         l->message = *m;
         if (i == 0 && twice) {
             value_ref(m->value);
+            reports_ref(m->reports);
             l->message.hello = net_hello_copy(m->hello);
         }
         net_post(w, l, w->now_ns + net_delay(w));
     }
-    m->value = NULL;
-    m->hello = NULL;
+    *m = (struct message){0}; /* Its references have moved. */
 }
 
 void net_on_deliver(struct world *w, struct letter *l)

@@ -10,9 +10,6 @@
 #include "world.h"
 
 #define CLOCK_ONE 65536
-/* What one call of FetchChosen hands over, as the node bounds it. */
-#define FETCH_BYTES_MAX ((size_t)3 << 20)
-#define FETCH_SLOTS_MAX 512
 
 /* ---- Clock --------------------------------------------------------------------------------- */
 
@@ -50,7 +47,7 @@ static void node_new_identity(struct world *w, struct node *n)
 {
     n->identity = (struct identity){
         .cluster = "sim",
-        .mode = MODE_CLASSIC,
+        .mode = w->mix.mode,
         .members = {.count = w->mix.nodes},
         .id = n->id,
     };
@@ -101,7 +98,7 @@ void node_start(struct world *w, uint32_t node)
     n->life++;
     n->running = true;
     n->paused = false;
-    n->crash_next = false;
+    n->ending = ENDING_NONE;
     n->busy_ns = w->now_ns;
     n->ops_taken = 0;
     n->ops_answered = 0;
@@ -214,10 +211,29 @@ static bool node_step(struct world *w, uint32_t node, const struct event *event)
     return !w->failed;
 }
 
-static void node_act(struct world *w, uint32_t node)
+/* Of what the turn has to say only some is said: the process ends in the middle of it. */
+static void node_cut_sends(struct world *w, struct effects *e, enum ending ending)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < e->sends_count; i++) {
+        if (ending == ENDING_SENT_PART && prng_chance(&w->prng, 500000)) {
+            struct send said = e->sends[kept];
+            e->sends[kept] = e->sends[i];
+            e->sends[i] = said;
+            kept++;
+        }
+    }
+    for (size_t i = kept; i < e->sends_count; i++)
+        message_fini(&e->sends[i].message);
+    e->sends_count = kept;
+}
+
+static void node_act(struct world *w, uint32_t node, enum ending ending)
 {
     struct node *n = &w->nodes[node];
     struct effects *e = &n->effects;
+    if (ending == ENDING_SENT_PART || ending == ENDING_WROTE)
+        node_cut_sends(w, e, ending);
     for (size_t i = 0; i < e->notices_count; i++) {
         const struct notice *notice = &e->notices[i];
         WORLD_TRACE(w, "n%u %s", n->id, trace_notice(notice));
@@ -231,8 +247,9 @@ static void node_act(struct world *w, uint32_t node)
         truth_on_send(w, node, &s->message);
         net_send(w, node, s->peer, &s->message);
     }
+    truth_on_turn(w, node);
     n->ops_answered += e->answers_count;
-    for (size_t i = 0; i < e->answers_count && !w->failed; i++)
+    for (size_t i = 0; i < e->answers_count && !w->failed && ending != ENDING_WROTE; i++)
         clients_on_answer(w, node, &e->answers[i]);
     disk_write(w, node, e);
     if (e->checkpoint != NULL) {
@@ -270,59 +287,14 @@ void node_turn(struct world *w, uint32_t node)
     event = (struct event){.kind = EVENT_TICK, .now_ns = event.now_ns};
     if (!node_step(w, node, &event))
         return;
-    bool ends = n->crash_next && n->effects.writes_count > 0 && n->effects.sends_count > 0;
+    bool ends = n->effects.writes_count > 0 && n->effects.sends_count > 0;
+    enum ending ending = ends ? n->ending : ENDING_NONE;
     uint64_t next_ns = node_when(w, n, n->effects.next_tick_ns);
-    node_act(w, node);
+    node_act(w, node, ending);
     effects_clear(&n->effects);
     n->busy_ns = w->now_ns + prng_below(&w->prng, w->mix.turn_ns + 1);
     if (next_ns != UINT64_MAX)
         node_wake(w, n, next_ns);
-    if (ends)
-        node_crash(w, node, "just after it sent");
-}
-
-/* ---- Fetching ------------------------------------------------------------------------------ */
-
-/* One CHOSEN on its way to whoever asked; all of one answer arrive together, in order. */
-static void node_send_chosen(struct world *w, const struct letter *l, uint64_t slot,
-                             struct value *v, uint64_t at_ns)
-{
-    struct letter *answer = net_letter(w, EVENT_MESSAGE, l->from);
-    answer->from = l->to;
-    answer->link = w->net.streams[l->to][l->from].link;
-    answer->message = (struct message){.kind = MESSAGE_CHOSEN, .slot = slot, .value = v};
-    truth_on_send(w, l->to, &answer->message);
-    schedule_add(&w->schedule, (struct task){
-                                   .at_ns = at_ns,
-                                   .kind = TASK_DELIVER,
-                                   .node = l->from,
-                                   .item = answer,
-                               });
-}
-
-void node_on_fetch(struct world *w, struct letter *l)
-{
-    struct node *n = &w->nodes[l->to];
-    const struct stream *back = &w->net.streams[l->to][l->from];
-    if (n->running && !n->paused && back->up && back->blocked == 0 &&
-        !prng_chance(&w->prng, w->mix.loss_ppm)) {
-        uint64_t at_ns =
-            w->now_ns + 2 * w->mix.delay_min_ns + prng_below(&w->prng, w->mix.delay_spread_ns + 1);
-        uint64_t slot = l->message.slot;
-        uint64_t last = l->message.to < n->disk.chosen_to ? l->message.to : n->disk.chosen_to;
-        size_t bytes = 0;
-        for (uint32_t i = 0; slot <= last && i < FETCH_SLOTS_MAX && bytes < FETCH_BYTES_MAX; i++) {
-            struct value *v = disk_chosen(&n->disk, slot);
-            if (v == NULL) {
-                world_fail(w, "node %u: slot %lu, at or below its chosen_to %lu, is not on disk",
-                           n->id, slot, n->disk.chosen_to);
-                break;
-            }
-            bytes += v->size;
-            node_send_chosen(w, l, slot, v, at_ns);
-            slot++;
-        }
-        node_send_chosen(w, l, slot, NULL, at_ns);
-    }
-    net_letter_free(w, l);
+    if (ending != ENDING_NONE)
+        node_crash(w, node, ending == ENDING_WROTE ? "before it sent" : "just after it sent");
 }

@@ -18,12 +18,20 @@
 struct world;
 struct task;
 
+/* Where in its next turn that writes and sends the process ends. */
+enum ending {
+    ENDING_NONE = 0,
+    ENDING_SENT,      /* All is sent, and the commit has begun. */
+    ENDING_SENT_PART, /* Only some of it is sent. */
+    ENDING_WROTE,     /* The commit has begun, and nothing is sent or answered. */
+};
+
 struct node {
     uint32_t id;
     bool running;
     bool paused;
-    bool wiped;      /* It lost its disk at some time: its peers refuse it for ever. */
-    bool crash_next; /* It ends at the end of its next turn that writes and sends. */
+    bool wiped; /* It lost its disk at some time: its peers refuse it for ever. */
+    enum ending ending;
     uint64_t life;
     uint64_t boot;
     struct replica *replica; /* While running. */
@@ -66,10 +74,10 @@ void node_wipe(struct world *w, uint32_t node);
 /* What its clock shows now, and when it will show `local_ns`. */
 uint64_t node_clock(const struct world *w, uint32_t node);
 
-/* Answer a FETCH from its disk, as the call FetchChosen does. */
+/* fetch.c: answer a FETCH from its disk, as the call FetchChosen does. */
 void node_on_fetch(struct world *w, struct letter *l);
 
-/* Fill the replica from the disk. An error is the world's failure. */
+/* restore.c: fill the replica from the disk. An error is the world's failure. */
 bool node_restore(struct world *w, uint32_t node);
 
 #endif

@@ -172,12 +172,15 @@ struct sim_op *operation_new(struct world *w, uint32_t client)
         operation_fill(op, bytes_of(key), (struct bytes){0}, (struct bytes){0});
         if (prng_chance(&w->prng, m->sequential_ppm))
             op->consistency = CONSISTENCY_SEQUENTIAL;
+        else if (prng_chance(&w->prng, m->quorum_ppm))
+            op->consistency = CONSISTENCY_QUORUM;
     } else {
         operation_draw_write(w, op, bytes_of(key));
     }
     operation_take_id(w, op);
     if (op->consistency == CONSISTENCY_SEQUENTIAL)
         op->min_slot = cs->clients[client].slot;
+    op->min_revision = cs->clients[client].revision;
     operation_begin(w, op);
     return op;
 }

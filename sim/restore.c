@@ -108,6 +108,10 @@ static int restore_all(struct world *w, uint32_t node, const char **out_stage)
     static const enum record_table logs[] = {RECORD_TABLE_VOTES, RECORD_TABLE_LEARNT};
     for (size_t i = 0; i < 2; i++)
         TRY(restore_table(d, n->replica, logs[i], disk_seek(d, logs[i], first)));
+    *out_stage = "intervals of the log";
+    record_key_block(machine_applied(m) + 1, raw);
+    TRY(restore_table(d, n->replica, RECORD_TABLE_RANGES,
+                      disk_seek(d, RECORD_TABLE_RANGES, first)));
     *out_stage = "meta";
     TRY(restore_table(d, n->replica, RECORD_TABLE_META, 0));
     *out_stage = "applying the log again";

@@ -51,6 +51,7 @@ static void sweep_one(const struct sweep_options *options, struct worker *me, ui
     struct world_options run = {
         .seed = seed,
         .events = options->events,
+        .mode = options->mode,
         .nodes = options->nodes,
         .first_slot = options->first_slot,
     };

@@ -12,11 +12,13 @@
 #include <stdint.h>
 
 #include "base/planted.h"
+#include "paxos/message.h"
 
 struct sweep_options {
     uint64_t seed_first;
     uint64_t seed_last;
     uint64_t events; /* Of each run. */
+    enum mode mode;  /* 0: each seed chooses; so with the next two. */
     uint32_t nodes;
     uint64_t first_slot;
     uint32_t jobs; /* Workers: 1 to SWEEP_JOBS_MAX. */

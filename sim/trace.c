@@ -6,7 +6,8 @@
 #include "world.h"
 
 #define PLACES 8
-#define PLACE_SIZE 192
+#define PLACE_SIZE 256
+#define REPORTS_SIZE 96
 
 static char *trace_place(void)
 {
@@ -46,15 +47,43 @@ const char *trace_value(const struct value *v)
     return text;
 }
 
+const char *trace_interval(struct interval i)
+{
+    char *text = trace_place();
+    if (interval_is_none(i))
+        snprintf(text, PLACE_SIZE, "none");
+    else if (i.first == i.last)
+        snprintf(text, PLACE_SIZE, "%lu", i.first);
+    else
+        snprintf(text, PLACE_SIZE, "%lu..%lu/%u", i.first, i.last, i.stride);
+    return text;
+}
+
 const char *trace_message_name(enum message_kind kind)
 {
     static const char *const names[] = {
-        [MESSAGE_HELLO] = "hello",         [MESSAGE_GOODBYE] = "goodbye",
-        [MESSAGE_HEARTBEAT] = "heartbeat", [MESSAGE_PREPARE] = "prepare",
-        [MESSAGE_PROMISE] = "promise",     [MESSAGE_ACCEPT] = "accept",
-        [MESSAGE_ACCEPTED] = "accepted",   [MESSAGE_REFUSED] = "refused",
-        [MESSAGE_LEARN] = "learn",         [MESSAGE_FETCH] = "fetch",
+        [MESSAGE_HELLO] = "hello",
+        [MESSAGE_GOODBYE] = "goodbye",
+        [MESSAGE_HEARTBEAT] = "heartbeat",
+        [MESSAGE_PREPARE] = "prepare",
+        [MESSAGE_PROMISE] = "promise",
+        [MESSAGE_ACCEPT] = "accept",
+        [MESSAGE_ACCEPTED] = "accepted",
+        [MESSAGE_REFUSED] = "refused",
+        [MESSAGE_LEARN] = "learn",
+        [MESSAGE_FETCH] = "fetch",
         [MESSAGE_CHOSEN] = "chosen",
+        [MESSAGE_PREPARE_RANGE] = "prepare",
+        [MESSAGE_PROMISE_RANGE] = "promise",
+        [MESSAGE_ACCEPT_NOOP] = "accept",
+        [MESSAGE_VOTED] = "voted",
+        [MESSAGE_REFUSED_RANGE] = "refused",
+        [MESSAGE_SKIP] = "skip",
+        [MESSAGE_SKIPPED] = "skipped",
+        [MESSAGE_LEARN_NOOP] = "learn",
+        [MESSAGE_ASK] = "ask",
+        [MESSAGE_READ] = "read",
+        [MESSAGE_READ_ANSWER] = "read answer",
     };
     return names[kind];
 }
@@ -81,8 +110,14 @@ const char *trace_op(const struct sim_op *op)
         [COMMAND_CAS] = "cas",
     };
     char *text = trace_place();
-    int size = snprintf(text, PLACE_SIZE, "%s %.*s", op->is_read ? "get" : kinds[op->meant.kind],
-                        (int)op->meant.key.size, (const char *)op->meant.key.data);
+    static const char *const reads[] = {
+        [CONSISTENCY_BARRIER] = "get",
+        [CONSISTENCY_SEQUENTIAL] = "sequential get",
+        [CONSISTENCY_QUORUM] = "quorum get",
+    };
+    const char *name = op->is_read ? reads[op->consistency] : kinds[op->meant.kind];
+    int size = snprintf(text, PLACE_SIZE, "%s %.*s", name, (int)op->meant.key.size,
+                        (const char *)op->meant.key.data);
     if (size < PLACE_SIZE && !op->is_read)
         size += snprintf(text + size, (size_t)(PLACE_SIZE - size), " %.*s",
                          (int)op->meant.value.size, (const char *)op->meant.value.data);
@@ -127,6 +162,56 @@ const char *trace_answer(const struct sim_op *op, const struct answer *a)
     return text;
 }
 
+static const char *trace_reports(const struct vote_reports *reports)
+{
+    static char text[REPORTS_SIZE];
+    int at = snprintf(text, sizeof(text), "nothing");
+    for (uint32_t i = 0; reports != NULL && i < reports->count; i++) {
+        const struct vote_report *r = &reports->items[i];
+        if (i == 0)
+            at = 0;
+        if (at >= (int)sizeof(text))
+            break;
+        at += snprintf(text + at, sizeof(text) - (size_t)at, "%s%s %s %s", i == 0 ? "" : ", ",
+                       trace_interval(r->interval),
+                       ballot_is_none(r->ballot) ? "chosen" : trace_ballot(r->ballot),
+                       trace_tag(r->value->tag));
+    }
+    return text;
+}
+
+/* What a message of coordinated mode says, behind its name. */
+static void trace_coordinated(const struct message *m, char *text)
+{
+    const char *slots = trace_interval(m->interval);
+    switch (m->kind) {
+    case MESSAGE_PROMISE_RANGE:
+        snprintf(text, PLACE_SIZE, "slots %.64s, ballot %.64s: %s", slots, trace_ballot(m->ballot),
+                 trace_reports(m->reports));
+        break;
+    case MESSAGE_REFUSED_RANGE:
+        snprintf(text, PLACE_SIZE, "slots %s, ballot %s: promised %s", slots,
+                 trace_ballot(m->ballot), trace_ballot(m->other));
+        break;
+    case MESSAGE_PREPARE_RANGE:
+    case MESSAGE_ACCEPT_NOOP:
+    case MESSAGE_VOTED:
+        snprintf(text, PLACE_SIZE, "slots %s, ballot %s%s", slots, trace_ballot(m->ballot),
+                 m->kind == MESSAGE_ACCEPT_NOOP || m->value != NULL ? ": noop" : "");
+        break;
+    case MESSAGE_READ:
+    case MESSAGE_READ_ANSWER:
+        snprintf(text, PLACE_SIZE, "#%lu, slot %lu", m->slot, m->to);
+        break;
+    case MESSAGE_SKIPPED:
+        snprintf(text, PLACE_SIZE, "slot %lu", m->slot);
+        break;
+    default: /* SKIP, LEARN_NOOP, ASK */
+        snprintf(text, PLACE_SIZE, "slots %s", slots);
+        break;
+    }
+}
+
 /* What a message says, behind its name. */
 static const char *trace_message(const struct message *m)
 {
@@ -140,8 +225,10 @@ static const char *trace_message(const struct message *m)
         snprintf(text, PLACE_SIZE, "refusal %d", (int)m->refusal);
         break;
     case MESSAGE_HEARTBEAT:
-        snprintf(text, PLACE_SIZE, "applied %lu, chosen to %lu, frontier %lu", m->progress.applied,
-                 m->progress.chosen_to, m->progress.frontier);
+        snprintf(text, PLACE_SIZE,
+                 "applied %lu, chosen to %lu, frontier %lu, position %lu, known %lu, broken %x",
+                 m->progress.applied, m->progress.chosen_to, m->progress.frontier,
+                 m->progress.position, m->progress.known, m->progress.broken.bits);
         break;
     case MESSAGE_PREPARE:
     case MESSAGE_ACCEPTED:
@@ -152,8 +239,8 @@ static const char *trace_message(const struct message *m)
                  trace_ballot(m->ballot), trace_ballot(m->other), trace_value(m->value));
         break;
     case MESSAGE_ACCEPT:
-        snprintf(text, PLACE_SIZE, "slot %lu, ballot %s: %s", m->slot, trace_ballot(m->ballot),
-                 trace_value(m->value));
+        snprintf(text, PLACE_SIZE, "slot %lu, ballot %s: %s, skips %s", m->slot,
+                 trace_ballot(m->ballot), trace_value(m->value), trace_interval(m->interval));
         break;
     case MESSAGE_REFUSED:
         snprintf(text, PLACE_SIZE, "slot %lu, ballot %s: promised %s", m->slot,
@@ -167,7 +254,8 @@ static const char *trace_message(const struct message *m)
         snprintf(text, PLACE_SIZE, "slots %lu to %lu", m->slot, m->to);
         break;
     case MESSAGE_CHOSEN:
-        snprintf(text, PLACE_SIZE, "slot %lu: %s", m->slot, trace_value(m->value));
+        snprintf(text, PLACE_SIZE, "slot %lu, slots %s: %s", m->slot, trace_interval(m->interval),
+                 trace_value(m->value));
         break;
     case MESSAGE_PREPARE_RANGE:
     case MESSAGE_PROMISE_RANGE:
@@ -180,6 +268,7 @@ static const char *trace_message(const struct message *m)
     case MESSAGE_ASK:
     case MESSAGE_READ:
     case MESSAGE_READ_ANSWER:
+        trace_coordinated(m, text);
         break;
     }
     return text;
@@ -221,17 +310,22 @@ void trace_event(struct world *w, uint32_t node, const struct event *event)
 void trace_mix(struct world *w)
 {
     const struct mix *m = &w->mix;
+    fprintf(
+        w->options.trace,
+        "seed %lu: %s, %u nodes, first slot %lu; delays %lu..%lu us, %u ppm in the tail, loss %u "
+        "ppm, duplicates %u ppm%s; commits %lu..%lu us; turns to %lu us\n",
+        w->options.seed, m->mode == MODE_CLASSIC ? "classic" : "coordinated", m->nodes,
+        m->first_slot, m->delay_min_ns / NS_PER_US,
+        (m->delay_min_ns + m->delay_spread_ns) / NS_PER_US, m->delay_tail_ppm, m->loss_ppm,
+        m->duplicate_ppm, m->fifo ? ", in order" : "", m->commit_min_ns / NS_PER_US,
+        (m->commit_min_ns + m->commit_spread_ns) / NS_PER_US, m->turn_ns / NS_PER_US);
     fprintf(w->options.trace,
-            "seed %lu: %u nodes, first slot %lu; delays %lu..%lu us, %u ppm in the tail, loss %u "
-            "ppm, duplicates %u ppm%s; commits %lu..%lu us; turns to %lu us\n",
-            w->options.seed, m->nodes, m->first_slot, m->delay_min_ns / NS_PER_US,
-            (m->delay_min_ns + m->delay_spread_ns) / NS_PER_US, m->delay_tail_ppm, m->loss_ppm,
-            m->duplicate_ppm, m->fifo ? ", in order" : "", m->commit_min_ns / NS_PER_US,
-            (m->commit_min_ns + m->commit_spread_ns) / NS_PER_US, m->turn_ns / NS_PER_US);
-    fprintf(w->options.trace,
-            "clients: %u (%u idle), %u at once, think to %lu us, %u keys, patience %lu ms\n",
+            "clients: %u (%u idle), %u at once, think to %lu us, %u keys, patience %lu ms, at %u "
+            "nodes\n",
             m->clients.count, m->clients.idle, m->clients.pipeline, m->clients.think_ns / NS_PER_US,
-            m->clients.keys, m->clients.timeout_ns / NS_PER_MS);
+            m->clients.keys, m->clients.timeout_ns / NS_PER_MS, m->clients.homes);
+    if (m->slow_node != MEMBER_NONE)
+        fprintf(w->options.trace, "the disk of n%u takes ten times as long\n", m->slow_node + 1);
     for (int f = 0; f < FAULTS; f++) {
         if (m->faults[f].every_ns > 0)
             fprintf(w->options.trace, "fault: %s, every %lu ms or so, up to %lu ms\n",

@@ -16,7 +16,8 @@ struct sim_op;
 
 const char *trace_ballot(struct ballot b);
 const char *trace_tag(struct tag t);
-const char *trace_value(const struct value *v); /* NULL: "nothing". */
+const char *trace_value(const struct value *v);
+const char *trace_interval(struct interval i); /* NULL: "nothing". */
 const char *trace_message_name(enum message_kind kind);
 const char *trace_notice(const struct notice *n);
 const char *trace_op(const struct sim_op *op);

@@ -31,6 +31,7 @@
 
 struct world_options {
     uint64_t seed;
+    enum mode mode;      /* 0: the seed chooses. */
     uint64_t events;     /* Then faults and clients stop, and the run is brought to its end. */
     uint32_t nodes;      /* 3 or 5; 0: the seed chooses. */
     uint64_t first_slot; /* 0: the seed chooses. */
