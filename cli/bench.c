@@ -96,6 +96,7 @@ static const struct {
 } consistencies[] = {
     {"linearizable", TARGET_LINEARIZABLE},
     {"barrier", TARGET_LINEARIZABLE},
+    {"quorum", TARGET_QUORUM},
     {"sequential", TARGET_SEQUENTIAL},
     {"serializable", TARGET_SEQUENTIAL},
 };
@@ -118,7 +119,8 @@ static enum cli_exit read_target(struct bench *b)
             return CLI_OK;
         return cli_usage(cli, "%s has no %s reads", b->options.kind->name, consistency);
     }
-    return cli_usage(cli, "--consistency takes linearizable or sequential, not '%s'", consistency);
+    return cli_usage(cli, "--consistency takes linearizable, quorum or sequential, not '%s'",
+                     consistency);
 }
 
 static int read_duration(const struct cli *cli, const char *name, uint32_t min_ms, uint32_t *out_ms)
@@ -294,6 +296,32 @@ static enum cli_exit write_csv(const struct bench *b, const struct generator_res
     return ok ? CLI_OK : CLI_ERROR;
 }
 
+/* One row, to be put below others. */
+static void print_table(const struct bench *b, const struct generator_result *r)
+{
+    static const char *const heads[] = {"TARGET", "MODE",   "CLIENTS", "OPS/S",
+                                        "ERRORS", "P50_MS", "P99_MS",  "P999_MS",
+                                        "MAX_MS", "GAP_MS", NULL};
+    static const uint32_t quantiles[] = {500000, 990000, 999000};
+    char mode[REPORT_MODE_SIZE_MAX];
+    const struct tally *t = &r->tally;
+    struct output_table table = {0};
+    report_mode(&b->options, mode);
+    output_heads(&table, heads);
+    output_cell(&table, text_format("%s", b->options.kind->name));
+    output_cell(&table, text_format("%s", mode));
+    output_cell(&table, text_format("%" PRIu32, b->options.clients));
+    output_cell(&table, text_format("%.0f", (double)t->ops * 1e9 / (double)b->options.duration_ns));
+    output_cell(&table, text_format("%" PRIu64, t->errors));
+    for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
+        output_cell(
+            &table,
+            text_format("%.2f", (double)histogram_quantile_ns(&t->latencies, quantiles[i]) / 1e6));
+    output_cell(&table, text_format("%.2f", (double)t->max_ns / 1e6));
+    output_cell(&table, text_format("%.2f", (double)t->gap.longest_ns / 1e6));
+    output_table(&table);
+}
+
 static enum cli_exit print_result(const struct bench *b, const struct generator_result *result)
 {
     enum cli_exit code = write_csv(b, result);
@@ -304,6 +332,8 @@ static enum cli_exit print_result(const struct bench *b, const struct generator_
             return CLI_ERROR;
         }
         output_json(object);
+    } else if (b->cli->format == OUTPUT_TABLE) {
+        print_table(b, result);
     } else {
         report_print(stdout, &b->options, result);
     }
@@ -350,7 +380,7 @@ static const struct option options[] = {
     {.name = "pipeline", .argument = "N", .help = "operations under way at each client (1)"},
     {.name = "pin", .argument = "HOST:PORT", .help = "all clients begin at this endpoint"},
     {.name = "consistency",
-     .argument = "linearizable|sequential",
+     .argument = "linearizable|quorum|sequential",
      .help = "of gets (linearizable)"},
     {.name = "keys", .argument = "N", .help = "how many, drawn evenly (10000)"},
     {.name = "key-size", .argument = "BYTES", .help = "of each key (16)"},

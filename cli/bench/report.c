@@ -32,6 +32,8 @@ const char *report_consistency(enum target_consistency consistency)
     switch (consistency) {
     case TARGET_LINEARIZABLE:
         break;
+    case TARGET_QUORUM:
+        return "quorum";
     case TARGET_SEQUENTIAL:
         return "sequential";
     }
@@ -45,7 +47,8 @@ static double seconds_of(const struct tally *t)
 
 static double ms_of(uint64_t ns)
 {
-    return (double)((ns + 500) / 1000) / 1000; /* Whole us: more is noise. */
+    uint64_t us = (ns + 500) / 1000; /* Whole ones: more is noise. */
+    return (double)us / 1000;
 }
 
 static double quantile_ms(const struct tally *t, uint32_t per_million)
@@ -55,7 +58,8 @@ static double quantile_ms(const struct tally *t, uint32_t per_million)
 
 static double us_per_op(uint64_t cpu_ns, uint64_t ops)
 {
-    return (double)(cpu_ns / ops) / 1000;
+    uint64_t ns = cpu_ns / ops;
+    return (double)ns / 1000;
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------- */

@@ -22,8 +22,9 @@
 #define TARGET_TEXT_SIZE_MAX 256
 
 enum target_consistency {
-    TARGET_LINEARIZABLE = 0,
-    TARGET_SEQUENTIAL, /* What the node has. */
+    TARGET_LINEARIZABLE = 0, /* As the target does it by default. */
+    TARGET_QUORUM,           /* dkv: linearizable, by asking a majority; nothing enters the log. */
+    TARGET_SEQUENTIAL,       /* What the node has. */
 };
 
 struct target_options {

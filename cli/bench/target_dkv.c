@@ -22,7 +22,21 @@ struct target_client {
 
 static bool dkv_supports(enum target_consistency consistency)
 {
-    return consistency == TARGET_LINEARIZABLE || consistency == TARGET_SEQUENTIAL;
+    (void)consistency;
+    return true;
+}
+
+static enum dkv_consistency dkv_consistency_of(enum target_consistency consistency)
+{
+    switch (consistency) {
+    case TARGET_LINEARIZABLE:
+        break;
+    case TARGET_QUORUM:
+        return DKV_QUORUM;
+    case TARGET_SEQUENTIAL:
+        return DKV_SEQUENTIAL;
+    }
+    return DKV_LINEARIZABLE;
 }
 
 static int dkv_target_open(const struct target_options *options, struct target **out_target)
@@ -110,8 +124,7 @@ static int dkv_client_submit(struct target_client *c, struct target_op *op)
         .kind = op->is_put ? DKV_PUT : DKV_GET,
         .key = {.data = op->key.data, .size = op->key.size},
         .value = {.data = op->value.data, .size = op->value.size},
-        .consistency =
-            c->target->options.consistency == TARGET_SEQUENTIAL ? DKV_SEQUENTIAL : DKV_LINEARIZABLE,
+        .consistency = dkv_consistency_of(c->target->options.consistency),
     };
     const char *text = "";
     enum dkv_status status = dkv_submit(c->client, &o, on_answer, op, &text);
