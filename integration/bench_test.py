@@ -6,12 +6,54 @@ import os
 import tempfile
 import threading
 import time
+from concurrent import futures
 
+import calls
 import case
 import cluster
 
 FIRST_FIELDS = ["target", "mode", "clients", "seconds", "ops", "errors", "ops_per_s", "p50_ms",
                 "p95_ms", "p99_ms", "p999_ms", "max_ms", "gap_ms", "server_cpu_us_per_op"]
+
+
+def fields(message):
+    """The fields of a protobuf message that has only short varints and bytes, by their number."""
+    found = {}
+    while message:
+        number, kind, size = message[0] >> 3, message[0] & 7, message[1]
+        message = message[2:]
+        if kind == 2 and size & 0x80:
+            size, message = size & 0x7f | message[0] << 7, message[1:]
+        found[number] = message[:size] if kind == 2 else size
+        message = message[size:] if kind == 2 else message
+    return found
+
+
+class StandIn(calls.grpc.GenericRpcHandler):
+    """As much of etcd's KV service as bench asks for."""
+
+    def __init__(self):
+        self.values = {}
+        self.serializable = 0
+        self.server = calls.grpc.server(futures.ThreadPoolExecutor(4), handlers=[self])
+        self.address = f"127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
+        self.server.start()
+
+    def service(self, details):
+        method = {"/etcdserverpb.KV/Put": self.put, "/etcdserverpb.KV/Range": self.range}
+        return calls.grpc.unary_unary_rpc_method_handler(method[details.method])
+
+    def put(self, request, _):
+        f = fields(request)
+        self.values[f[1]] = f[2]
+        return b"\x0a\x02\x18\x01"
+
+    def range(self, request, _):
+        f = fields(request)
+        self.serializable += f.get(7, 0)
+        key = f[1]
+        kvs = b"\x12" + bytes([len(key) + 2]) + b"\x0a" + bytes([len(key)]) + key
+        return b"\x0a\x02\x18\x01" + (kvs if key in self.values else b"")
 
 
 class Bench(case.Case):
@@ -82,10 +124,55 @@ class Bench(case.Case):
         self.assertEqual([e["endpoint"] for e in r["by_endpoint"]], [pin])
 
     def test_open_loop(self):
+        out, _ = self.cli(0, "bench", "--duration", "200ms", "--clients", "2", "-o", "table",
+                          "--endpoints", self.nodes.endpoints)
+        self.assertRegex(out, rb"^TARGET +MODE +CLIENTS +OPS/S.*\ndkv +put +2 +[0-9]+ ")
         r = self.bench("--rate", "100", "--clients", "10", "--duration", "1s")
         self.check(r)
         self.assertEqual(r["loop"], "open")
         self.assertTrue(r["ops"] + r["backlog"] <= 125, r)
+
+    def etcd(self, stand_ins, *args, code=0):
+        endpoints = ",".join(s.address for s in stand_ins)
+        out, said = self.cli(code, "bench", *args, "--target", "etcd", "--endpoints", endpoints,
+                             "--warm-up", "0s", "--keys", "30", "-o", "json")
+        self.assertEqual(said, "")
+        return json.loads(out)
+
+    def test_etcd(self):
+        stand_in = StandIn()
+        self.addCleanup(stand_in.server.stop, None)
+        r = self.etcd([stand_in], "--clients", "2", "--duration", "500ms", "--value-size", "200")
+        self.assertGreater(r["ops"], 0)
+        self.assertEqual((r["target"], r["mode"], r["errors"]), ("etcd", "put", 0))
+        self.assertLessEqual(set(stand_in.values), {b"bench%011d" % i for i in range(30)})
+        self.assertEqual({len(v) for v in stand_in.values.values()}, {200})
+        r = self.etcd([stand_in], "get", "--clients", "2", "--duration", "300ms")
+        self.assertEqual((r["errors"], r["not_found"], stand_in.serializable), (0, 0, 0))
+        self.assertEqual(len(stand_in.values), 30)
+        r = self.etcd([stand_in], "get", "--clients", "2", "--duration", "300ms", "--no-fill",
+                      "--consistency", "serializable")
+        self.assertGreaterEqual(stand_in.serializable, r["ops"])
+        stand_in.values.clear()
+        r = self.etcd([stand_in], "get", "--clients", "2", "--duration", "300ms", "--no-fill")
+        self.assertEqual(r["not_found"], r["ops"])
+
+    def test_etcd_dies(self):
+        """Clients move on from an endpoint that refuses, and from one that says nothing."""
+        alive, dying, silent = StandIn(), StandIn(), StandIn()
+        silent.put = lambda request, _: time.sleep(2) or b""
+        for stand_in in (alive, dying, silent):
+            self.addCleanup(stand_in.server.stop, None)
+        killer = threading.Timer(0.7, dying.server.stop, [None])
+        killer.start()
+        r = self.etcd([alive, dying, silent], "--clients", "3", "--duration", "2s",
+                      "--attempt-timeout", "200ms")
+        killer.join()
+        self.assertEqual(r["errors"], 0, r)
+        gaps = [e["gap_ms"] for e in r["by_endpoint"]]
+        self.assertLess(max(gaps), 1200, r)
+        self.assertGreater(gaps[2], 190, r)
+        self.assertGreater(r["by_endpoint"][1]["ops"], 0)
 
     def test_a_node_dies(self):
         nodes = self.cluster(3)
@@ -123,6 +210,7 @@ class Bench(case.Case):
                 (["put", "get"], "unexpected"),
                 (["--target", "zk"], "dkv or etcd"),
                 (["--consistency", "weak"], "linearizable"),
+                (["get", "--target", "etcd", "--consistency", "quorum"], "etcd has no quorum"),
                 (["--clients", "0"], "--clients"),
                 (["--pipeline", "0"], "--pipeline"),
                 (["--key-size", "3"], "--key-size"),
