@@ -28,3 +28,16 @@ struct interval interval_take_block(struct interval *i)
     *i = interval_clip(*i, end, i->last);
     return part;
 }
+
+bool interval_extend(struct interval *run, uint64_t slot, uint32_t stride)
+{
+    assert(stride > 0);
+    if (interval_is_none(*run)) {
+        *run = (struct interval){.first = slot, .last = slot, .stride = stride};
+        return true;
+    }
+    if (run->stride != stride || slot != run->last + stride)
+        return false;
+    run->last = slot;
+    return true;
+}

@@ -65,6 +65,11 @@ static inline bool interval_has(struct interval i, uint64_t slot)
 struct interval interval_clip(struct interval i, uint64_t from, uint64_t to);
 
 /*
+ * Put `slot` behind *run if it continues it; begin one when *run is none. False: it does neither.
+ */
+bool interval_extend(struct interval *run, uint64_t slot, uint32_t stride);
+
+/*
  * The part of *i in the block of its first slot; *i keeps the rest, and is none when that was all.
  */
 struct interval interval_take_block(struct interval *i);

@@ -51,6 +51,8 @@ static struct list *admitting_queue(struct replica *r, const struct replica_op *
         return &r->queue;
     if (op->consistency == CONSISTENCY_SEQUENTIAL)
         return &r->sequentials;
+    if (op->consistency == CONSISTENCY_QUORUM)
+        return &r->quorum_queue;
     if (PLANTED(PLANTED_READ_JOINS_OLD_BATCH)) {
         for (uint64_t n = r->slots.first; n < r->slots.end; n++) {
             struct slot *slot = slots_find(&r->slots, n);

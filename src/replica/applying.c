@@ -188,7 +188,9 @@ static int applying_answer_sequentials(struct replica *r)
 
 int applying_run(struct replica *r)
 {
-    while (machine_applied(r->machine) < r->chosen_to)
+    /* In coordinated mode skips are known far above the frontier; what nobody waits for is not
+       applied, so that nodes without work agree on how far they are. */
+    while (machine_applied(r->machine) < min_u64(r->chosen_to, r->frontier))
         TRY(applying_apply(r, machine_applied(r->machine) + 1));
     return applying_answer_sequentials(r);
 }

@@ -49,10 +49,8 @@ void effects_clear(struct effects *e)
 {
     for (size_t i = 0; i < e->writes_count; i++)
         value_unref(e->writes[i].value);
-    for (size_t i = 0; i < e->sends_count; i++) {
-        value_unref(e->sends[i].message.value);
-        mem_free(e->sends[i].message.hello);
-    }
+    for (size_t i = 0; i < e->sends_count; i++)
+        message_fini(&e->sends[i].message);
     for (size_t i = 0; i < e->answers_count; i++) {
         result_fini(&e->answers[i].result);
         entry_unref(e->answers[i].entry);

@@ -31,6 +31,8 @@ static int hello_send(struct replica *r, uint32_t to, bool asks, uint64_t wait_f
     hello->id = identity->id;
     hello->boot = r->options.boot;
     hello->asks = asks;
+    hello->seen_boot = peer->seen_boot;
+    hello->seen_slot = peer->seen_slot;
     memcpy(hello->disk_id, identity->disk_id, DISK_ID_SIZE);
     /* By the time this is sent, the record of that disk is durable: that is what it says. */
     if (peer->disk_known && peer->disk_sequence <= max_u64(r->durable_sequence, wait_for))
@@ -122,6 +124,11 @@ int hello_on_message(struct replica *r, uint32_t index, uint64_t link, const str
     peer->has_link = true;
     peer->link = link;
     peer->refused_us = REFUSAL_NONE;
+    peer->seen_boot = max_u64(peer->seen_boot, hello->boot);
+    /* Others have seen more of this node than its disk knows of: the disk went back in time. */
+    if (hello->seen_boot > r->options.boot ||
+        (hello->seen_slot > r->own.reserving_to && !PLANTED(PLANTED_SKIP_UNRESERVED)))
+        return ERR_CORRUPT;
     if (memcmp(hello->recorded, r->options.identity.disk_id, DISK_ID_SIZE) == 0)
         peer->recorded_us = true;
     if (!peer->disk_known)
@@ -189,6 +196,11 @@ int heartbeat_send(struct replica *r, uint32_t to)
                 .frontier = r->frontier,
             },
     };
+    if (replica_is_coordinated(r)) {
+        m.progress.position = r->own.position;
+        m.progress.known = r->watches[to].known;
+        m.progress.broken = watching_broken(r);
+    }
     return replica_post(r, to, m, 0);
 }
 

@@ -5,7 +5,13 @@
  *   voting.c     this node as an acceptor             proposing.c this node as a proposer
  *   learning.c   what is chosen, holes, catching up   applying.c  in order, and answering
  *   admitting.c  clients' operations come in          restoring.c from disk to memory
- *   persisting.c what goes to disk, checkpoints
+ *   persisting.c what goes to disk, checkpoints      reading.c   quorum reads
+ *
+ * Of classic mode only: proposing.c, and the holes of learning.c. Of coordinated mode only:
+ *
+ *   coordinating.c own slots: use, skip, reserve      accepting.c the acceptor over intervals
+ *   watching.c   who is silent, what is missing       revoking.c  other nodes' slots, taken over
+ *   asking.c     questions about slots, and answers
  *
  * Every function here returns ERR_NO_MEMORY or ERR_CORRUPT upward, and the step fails with it.
  */
@@ -21,6 +27,7 @@
 #include "base/prng.h"
 #include "paxos/learner.h"
 #include "paxos/proposer.h"
+#include "paxos/revoker.h"
 #include "replica/delays.h"
 #include "replica/mail.h"
 #include "replica/ops.h"
@@ -53,6 +60,65 @@ struct proposal {
     uint32_t refusals;
 };
 
+/* docs/protocol.md, section 3. */
+#define CHUNK 16384    /* Slots in one extension of reserved_to. */
+#define AHEAD_MIN 64   /* How far an idle node skips ahead, and how much is revoked: at first, */
+#define AHEAD_MAX 4096 /* and at most: it is four times as much each time. */
+#define IDLE_NS (2 * NS_PER_MS) /* Without anything to propose for so long, a node is idle. */
+
+/* Coordinated mode: this node's own slots. */
+struct coordination {
+    uint64_t reserved_to;      /* Durable: slots up to here may be used. */
+    uint64_t reserving_to;     /* The reservation asked for last; >= reserved_to. */
+    uint64_t reserve_sequence; /* The write that makes it durable. */
+    uint64_t restart_to;       /* Slots up to here may have been used before the start: rule C9. */
+    uint64_t position;         /* Lowest own slot neither used, skipped nor revoked. */
+    uint64_t last_used;        /* Highest own slot used since the start. */
+    uint64_t ahead;            /* How far the next skip ahead goes. */
+    uint64_t busy_ns;          /* When there was last something to propose. */
+    struct list inflight;      /* struct batch: proposed at round 0, slot not resolved. */
+};
+
+/* Coordinated mode: what this node sees of one member's slots, its own included. */
+struct watch {
+    uint64_t known;    /* The member's lowest slot that nothing is known of here. */
+    uint64_t since_ns; /* Since when that is at or below the frontier; 0: it is not. */
+    uint64_t ask_due_ns;
+    uint64_t ask_wait_ns;
+    uint64_t sample_slot; /* The time until `known` passes this is being taken; 0: none is. */
+    uint64_t sample_ns;
+    struct delays passing; /* How long it takes until the member's position passes an Accept. */
+    bool suspected;        /* Its slots were taken over, and it has not been heard of since. */
+    uint64_t suspect_ns;   /* When it began to hold back what is ahead; 0: it does not. */
+    uint64_t width;        /* How much is revoked the next time. */
+    uint64_t retry_ns;     /* No new attempt before: a rival is at work. */
+    uint64_t heard_round;  /* The highest round heard of in its slots. */
+    struct revocation *revocation; /* Under way; or NULL. */
+};
+
+/* An attempt of this node's to decide a run of one member's slots. */
+struct revocation {
+    struct revoker revoker;
+    uint64_t due_ns; /* When to ask again who has not answered. */
+    uint64_t wait_ns;
+};
+
+/* Votes of this turn that are told together: one ballot, one run of slots. */
+struct vote_run {
+    struct interval interval;
+    struct ballot ballot;
+};
+
+/* The question of a quorum read that is under way, and the reads that share it. */
+struct quorum_read {
+    uint64_t number; /* 0: none is. */
+    uint64_t highest;
+    struct member_set answered;
+    struct list reads; /* struct op */
+    uint64_t due_ns;
+    uint64_t wait_ns;
+};
+
 /* What is known of another member. The row of this node itself is unused. */
 struct peer {
     bool connected;
@@ -66,6 +132,14 @@ struct peer {
     struct progress progress;
     uint64_t heartbeat_ns; /* When our progress was last sent to it. */
     uint64_t hello_due_ns; /* No Hello is asked for before then. */
+    uint64_t seen_boot;    /* The highest boot ever seen of it, */
+    uint64_t seen_slot;    /* and the highest own slot that it used. */
+    /* Coordinated mode: our skips, as far as the peer is known to know them. */
+    uint64_t skips_known;  /* Its word: our lowest slot that it knows nothing of. */
+    uint64_t skips_due_ns; /* When to announce them again; 0: no need. */
+    uint64_t skips_wait_ns;
+    uint64_t skips_expected; /* Which word of it ends that. */
+    uint64_t position_then;  /* Our position when its last heartbeat came. */
 };
 
 /* At most one request for chosen slots is under way. */
@@ -105,6 +179,7 @@ struct replica {
     uint64_t highest;      /* Slot: the highest seen in any message, or used. */
     uint64_t frontier;     /* Slot: see docs/protocol.md, section 2, rule 7. */
     uint64_t chosen_to;    /* All slots up to here are chosen. Invariant: >= applied. */
+    uint64_t voted_to;     /* The highest slot in which this node accepted anything but NOOP. */
     uint64_t persisted_to; /* chosen_to as last handed to the disk. */
     uint64_t persisted_ns;
     uint64_t durable_applied;
@@ -126,6 +201,19 @@ struct replica {
     size_t results_capacity;
 
     struct fetch fetch;
+
+    struct coordination own;
+    struct watch watches[MEMBERS_MAX];
+    struct vote_run votes[MEMBERS_MAX]; /* By coordinator. */
+    uint64_t round_used;                /* The highest round of an own Prepare. */
+    uint64_t stuck_ns;   /* Since when the slot above chosen_to is a hole; 0: it is not. */
+    uint64_t stuck_slot; /* That slot. */
+    uint64_t calm_ns;    /* Nobody's silence counts from before this: this node itself was late. */
+    uint64_t calmed_commit_ns; /* The commit that was reason for it last. */
+    uint64_t promised_wake_ns; /* When the last tick wanted the next one. */
+    struct quorum_read quorum;
+    struct list quorum_queue; /* struct op: reads that wait for the next question. */
+    uint64_t quorum_number;
 
     struct machine *machine;
     struct checkpoint *frozen; /* Waits for frozen_sequence, then goes to the driver. */
@@ -160,6 +248,37 @@ static inline uint64_t max_u64(uint64_t a, uint64_t b)
 int replica_post(struct replica *r, uint32_t to, struct message m, uint64_t wait_for) MUST_CHECK;
 
 void replica_wake_at(struct replica *r, uint64_t at_ns);
+
+static inline bool replica_is_coordinated(const struct replica *r)
+{
+    return r->options.identity.mode == MODE_COORDINATED;
+}
+
+/* Index of the member that coordinates the slot. */
+static inline uint32_t replica_coordinator(const struct replica *r, uint64_t slot)
+{
+    return (uint32_t)(slot % replica_members(r)->count);
+}
+
+/* The lowest slot >= at that the member coordinates. */
+static inline uint64_t replica_slot_of(const struct replica *r, uint32_t index, uint64_t at)
+{
+    uint64_t n = replica_members(r)->count;
+    return at + (index + n - at % n) % n;
+}
+
+/* To each member, this node included or not. The references stay the caller's. */
+int replica_post_all(struct replica *r, bool self_too, const struct message *m,
+                     uint64_t wait_for) MUST_CHECK;
+
+/* A value was seen in that slot: section 3, "Frontier". */
+static inline void replica_raise_frontier(struct replica *r, uint64_t slot)
+{
+    r->frontier = max_u64(r->frontier, slot);
+}
+
+/* Persist a record of an interval: one for each block it touches. d is its pattern. */
+int replica_write_interval(struct replica *r, struct durable d, struct interval i) MUST_CHECK;
 
 /* The highest slot that this node may act in. */
 uint64_t replica_window_end(const struct replica *r);
@@ -200,7 +319,67 @@ int voting_on_accept(struct replica *r, uint32_t from, const struct message *m) 
 void voting_on_durable_planted(struct replica *r);
 #endif
 
+/* accepting.c */
+int accepting_on_accept(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
+int accepting_on_accept_noop(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
+int accepting_on_prepare(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
+int accepting_on_voted(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
+/* Tell all of this turn's votes. */
+int accepting_flush(struct replica *r) MUST_CHECK;
+
+/* coordinating.c */
+void coordinating_start(struct replica *r);
+int coordinating_tick(struct replica *r) MUST_CHECK;
+void coordinating_on_durable(struct replica *r);
+int coordinating_on_peer_up(struct replica *r, uint32_t peer) MUST_CHECK;
+/* Somebody takes over own slots: rule C8. */
+int coordinating_on_revoked(struct replica *r, struct interval interval) MUST_CHECK;
+/* The peer knows nothing of our slot `known`, but of all lower ones. */
+int coordinating_on_skip(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
+int coordinating_on_refused(struct replica *r, const struct message *m) MUST_CHECK;
+void coordinating_on_skipped(struct replica *r, uint32_t from, uint64_t known);
+void coordinating_on_progress(struct replica *r, uint32_t from, const struct progress *p);
+void coordinating_free(struct replica *r);
+
+/* watching.c */
+void watching_start(struct replica *r);
+int watching_tick(struct replica *r) MUST_CHECK;
+/* See what has become known of the member's slots. */
+void watching_advance(struct replica *r, uint32_t index);
+/* How long the member may be silent about a slot. */
+uint64_t watching_patience(const struct replica *r, uint32_t index);
+/* The member spoke for itself about its slots. */
+void watching_on_sign(struct replica *r, uint32_t index, bool proposes);
+struct member_set watching_broken(const struct replica *r);
+
+/* revoking.c */
+int revoking_begin(struct replica *r, uint32_t index, uint64_t first, uint64_t last) MUST_CHECK;
+int revoking_on_promise(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
+void revoking_on_refused(struct replica *r, const struct message *m);
+/* A rival's ballot made progress in the member's slots. */
+void revoking_on_rival(struct replica *r, uint32_t index, struct ballot b);
+int revoking_tick(struct replica *r, uint32_t index) MUST_CHECK;
+void revoking_drop(struct replica *r, uint32_t index);
+
+/* asking.c */
+int asking_send(struct replica *r, struct interval interval) MUST_CHECK;
+int asking_on_ask(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
+/* Say again to `to` what was accepted here, as it was proposed; the slot is not known as chosen. */
+int asking_echo(struct replica *r, uint32_t to, uint64_t number,
+                const struct slot *slot) MUST_CHECK;
+/* The slot's decision, as LEARN or, for NOOP, as part of *run, which is told when it ends. */
+int asking_tell(struct replica *r, uint32_t to, uint64_t number, const struct slot *slot,
+                struct interval *run) MUST_CHECK;
+int asking_tell_run(struct replica *r, uint32_t to, struct interval *run) MUST_CHECK;
+
+/* reading.c */
+int reading_tick(struct replica *r) MUST_CHECK;
+int reading_on_read(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
+int reading_on_answer(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
+
 /* proposing.c */
+int proposing_gather(struct replica *r, struct slot *slot) MUST_CHECK;
+bool proposing_has_work(const struct replica *r);
 int proposing_tick(struct replica *r) MUST_CHECK;
 int proposing_recover(struct replica *r, uint64_t number) MUST_CHECK;
 int proposing_on_promise(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
@@ -221,6 +400,11 @@ struct batch *proposing_take_batch(struct replica *r, struct slot *slot);
 
 /* learning.c */
 int learning_decide(struct replica *r, uint64_t number, struct value *v) MUST_CHECK;
+/* NOOP is decided in each slot of the interval that this node may act in. */
+int learning_decide_noops(struct replica *r, struct interval interval) MUST_CHECK;
+int learning_tick_fetch(struct replica *r) MUST_CHECK;
+/* *out_asked: a peer has the slot for sure, and was asked for it now or lately. */
+int learning_fetch_from(struct replica *r, uint64_t number, bool *out_asked) MUST_CHECK;
 /* chosen_to, as far as slots are known to be chosen without a gap. */
 void learning_advance(struct replica *r);
 int learning_on_learn(struct replica *r, const struct message *m) MUST_CHECK;

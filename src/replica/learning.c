@@ -40,6 +40,7 @@ static int learning_settle(struct replica *r, uint64_t number, struct slot *slot
     struct batch *b = slot->batch;
     if (b == NULL)
         return 0;
+    list_remove(&b->link);
     bool is_mine = value_equal(slot->chosen, b->value);
     if (PLANTED(PLANTED_BARRIER_IS_NOOP) && b->value->kind == VALUE_BARRIER &&
         slot->chosen->kind == VALUE_NOOP)
@@ -91,7 +92,8 @@ int learning_decide(struct replica *r, uint64_t number, struct value *v)
     if (!is_voted)
         r->stats.log_bytes += v->size;
     slot->hole_due_ns = 0;
-    r->frontier = max_u64(r->frontier, number);
+    if (v->kind != VALUE_NOOP || !replica_is_coordinated(r))
+        replica_raise_frontier(r, number);
     replica_note_slot(r, number);
 #ifdef DKV_PLANTED
     if (PLANTED(PLANTED_BARRIER_IS_NOOP) && v->kind == VALUE_NOOP)
@@ -99,6 +101,28 @@ int learning_decide(struct replica *r, uint64_t number, struct value *v)
 #endif
     proposing_drop(r, slot);
     TRY(learning_settle(r, number, slot));
+    learning_advance(r);
+    return applying_run(r);
+}
+
+static int learning_decide_noop(struct replica *r, uint64_t number)
+{
+    struct slot *slot = NULL;
+    TRY(slots_get(&r->slots, number, &slot));
+    struct value *noop = value_noop();
+    if (slot->chosen != NULL)
+        return slot->chosen == noop ? 0 : ERR_CORRUPT;
+    slot->chosen = noop;
+    return learning_settle(r, number, slot);
+}
+
+int learning_decide_noops(struct replica *r, struct interval interval)
+{
+    struct interval i = interval_clip(interval, r->slots.first, replica_window_end(r));
+    if (interval_is_none(i))
+        return 0;
+    for (uint64_t s = i.first; s <= i.last; s += i.stride)
+        TRY(learning_decide_noop(r, s));
     learning_advance(r);
     return applying_run(r);
 }
@@ -128,7 +152,8 @@ int learning_on_learn(struct replica *r, const struct message *m)
         return 0;
     struct slot *slot = NULL;
     TRY(slots_get(&r->slots, m->slot, &slot));
-    r->frontier = max_u64(r->frontier, m->slot);
+    if (!tag_is_none(m->tag) || !replica_is_coordinated(r))
+        replica_raise_frontier(r, m->slot);
     if (slot->chosen != NULL)
         return tag_equal(slot->chosen->tag, m->tag) ? 0 : ERR_CORRUPT;
     struct value *v = learning_find_value(r, slot, m);
@@ -152,13 +177,20 @@ int learning_on_progress(struct replica *r, uint32_t from, const struct progress
         return 0; /* From before its last start. */
     *known = *p;
     replica_note_slot(r, p->frontier);
-    r->frontier = max_u64(r->frontier, p->chosen_to);
+    if (replica_is_coordinated(r)) {
+        replica_raise_frontier(r, p->frontier);
+        coordinating_on_progress(r, from, p);
+    } else {
+        replica_raise_frontier(r, p->chosen_to);
+    }
     return 0;
 }
 
 int learning_on_chosen(struct replica *r, uint32_t from, const struct message *m)
 {
     struct fetch *f = &r->fetch;
+    if (!interval_is_none(m->interval))
+        return learning_decide_noops(r, m->interval);
     if (m->value != NULL) {
         if (m->slot < r->slots.first || m->slot > replica_window_end(r))
             return 0;
@@ -183,7 +215,9 @@ static uint32_t learning_find_source(struct replica *r, uint64_t number)
     for (uint32_t i = 0; i < count; i++) {
         uint32_t peer = (start + i) % count;
         const struct peer *p = &r->peers[peer];
-        if (peer != r->self && p->connected && p->progress.chosen_to >= number)
+        /* Of what was chosen by skips alone, nobody needs to fetch anything. */
+        uint64_t has = replica_is_coordinated(r) ? p->progress.applied : p->progress.chosen_to;
+        if (peer != r->self && p->connected && has >= number)
             return peer;
     }
     return MEMBER_NONE;
@@ -240,13 +274,27 @@ static int learning_fill(struct replica *r, uint64_t number, struct slot *slot)
     return learning_fetch(r, source);
 }
 
+int learning_fetch_from(struct replica *r, uint64_t number, bool *out_asked)
+{
+    uint32_t source = learning_find_source(r, number);
+    *out_asked = r->fetch.active || !learning_has_room(r);
+    if (*out_asked || source == MEMBER_NONE)
+        return 0;
+    if (r->fetch.useless) {
+        r->fetch.useless = false;
+        return 0;
+    }
+    *out_asked = true;
+    return learning_fetch(r, source);
+}
+
 static bool learning_is_idle(const struct replica *r)
 {
     return list_is_empty(&r->queue) && list_is_empty(&r->reads) && r->batches == 0;
 }
 
 /* Far behind, or in the middle of catching up: fetch, without waiting for any hedge. */
-static int learning_tick_fetch(struct replica *r)
+int learning_tick_fetch(struct replica *r)
 {
     struct fetch *f = &r->fetch;
     if (f->active && r->now_ns >= f->deadline_ns)

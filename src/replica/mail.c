@@ -41,8 +41,7 @@ void mail_fini(struct mail *m)
 {
     while (m->count > 0) {
         struct letter letter = mail_pop(m);
-        value_unref(letter.message.value);
-        mem_free(letter.message.hello);
+        message_fini(&letter.message);
     }
     mem_free(m->letters);
     *m = (struct mail){0};

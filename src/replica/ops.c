@@ -66,6 +66,7 @@ int batch_gather(struct list *queue, struct list *reads, uint32_t bytes_max, str
     }
     list_init(&b->writes);
     list_init(&b->reads);
+    list_init(&b->link);
     for (uint32_t i = 0; i < count; i++) {
         struct op *op = LIST_ENTRY(queue->next, struct op, link);
         list_remove(&op->link);

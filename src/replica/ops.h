@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "paxos/interval.h"
 #include "paxos/value.h"
 #include "replica/replica.h"
 
@@ -40,6 +41,12 @@ struct batch {
     struct value *value;
     uint32_t writes_count;
     uint64_t proposed_ns;
+    /* Coordinated mode: while the slot is not resolved. */
+    struct list link;        /* In coordination.inflight. */
+    uint64_t slot;           /* Where it was proposed, */
+    struct interval skipped; /* and what the same message declares as skipped. */
+    uint64_t due_ns;         /* When to say it again. */
+    uint64_t wait_ns;
 };
 
 /*

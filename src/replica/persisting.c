@@ -17,17 +17,47 @@
 #define QUIET_NS (100 * NS_PER_MS)
 #define SLOTS_AT_ONCE 1024
 
+static int persisting_write_run(struct replica *r, struct interval *run)
+{
+    if (interval_is_none(*run))
+        return 0;
+    struct interval i = *run;
+    *run = (struct interval){0};
+    return replica_write_interval(r, (struct durable){.kind = DURABLE_LEARNT_NOOP}, i);
+}
+
+/* NOOPs that were learnt, the slots of each coordinator in runs. */
+static int persisting_write_noop(struct replica *r, uint64_t number, struct interval *runs)
+{
+    uint32_t n = replica_members(r)->count;
+    struct interval *run = &runs[number % n];
+    if (interval_extend(run, number, n))
+        return 0;
+    TRY(persisting_write_run(r, run));
+    bool begun = interval_extend(run, number, n);
+    assert(begun);
+    (void)begun;
+    return 0;
+}
+
 static int persisting_write_chosen_to(struct replica *r)
 {
+    struct interval runs[MEMBERS_MAX] = {0};
     for (uint64_t n = r->persisted_to + 1; n <= r->chosen_to; n++) {
         const struct slot *slot = slots_find(&r->slots, n);
         assert(slot != NULL && slot->chosen != NULL);
         const struct value *vote = slot->acceptor.value;
         if ((vote != NULL && value_equal(vote, slot->chosen)) || PLANTED(PLANTED_CHOSEN_TO_AHEAD))
             continue;
+        if (replica_is_coordinated(r) && slot->chosen->kind == VALUE_NOOP) {
+            TRY(persisting_write_noop(r, n, runs));
+            continue;
+        }
         struct durable learnt = {.kind = DURABLE_LEARNT, .slot = n, .value = slot->chosen};
         TRY(replica_write(r, &learnt));
     }
+    for (uint32_t i = 0; i < MEMBERS_MAX; i++)
+        TRY(persisting_write_run(r, &runs[i]));
     struct durable chosen_to = {.kind = DURABLE_CHOSEN_TO, .slot = r->chosen_to};
     TRY(replica_write(r, &chosen_to));
     r->persisted_to = r->chosen_to;

@@ -133,6 +133,7 @@ struct batch *proposing_take_batch(struct replica *r, struct slot *slot)
     if (b == NULL)
         return NULL;
     slot->batch = NULL;
+    list_remove(&b->link);
     r->batches--;
     r->batches_bytes -= b->value->size;
     return b;
@@ -159,7 +160,7 @@ void proposing_requeue(struct replica *r, struct slot *slot)
     r->stats.requeued_total++;
 }
 
-static int proposing_gather(struct replica *r, struct slot *slot)
+int proposing_gather(struct replica *r, struct slot *slot)
 {
     struct tag tag = {
         .node = r->options.identity.id,
@@ -188,7 +189,7 @@ int proposing_take_noop_planted(struct replica *r, struct slot *slot)
 }
 #endif
 
-static bool proposing_has_work(const struct replica *r)
+bool proposing_has_work(const struct replica *r)
 {
     return !list_is_empty(&r->queue) || !list_is_empty(&r->reads);
 }

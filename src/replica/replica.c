@@ -48,6 +48,9 @@ int replica_open(const struct replica_options *options, struct replica **out_rep
     list_init(&r->queue);
     list_init(&r->reads);
     list_init(&r->sequentials);
+    list_init(&r->quorum_queue);
+    list_init(&r->quorum.reads);
+    list_init(&r->own.inflight);
     r->sequentials_from = NEVER;
     r->chosen_to = options->first_slot - 1;
     int err = machine_open(&options->limits, options->first_slot, &r->machine);
@@ -82,7 +85,11 @@ void replica_close(struct replica *r)
         ops_free(&batch->reads);
         batch_free(batch);
     }
+    for (uint32_t i = 0; i < replica_members(r)->count; i++)
+        revoking_drop(r, i);
     slots_fini(&r->slots);
+    ops_free(&r->quorum_queue);
+    ops_free(&r->quorum.reads);
     ops_free(&r->queue);
     ops_free(&r->reads);
     ops_free(&r->sequentials);
@@ -103,8 +110,8 @@ static int replica_deliver(struct replica *r, const struct letter *letter)
     if (letter->to == r->self)
         return mail_push(&r->inbox, letter);
     if (!r->peers[letter->to].connected) {
-        value_unref(letter->message.value);
-        mem_free(letter->message.hello);
+        struct message dropped = letter->message;
+        message_fini(&dropped);
         return 0;
     }
     return effects_add_send(r->effects, letter->to, &letter->message);
@@ -116,11 +123,32 @@ int replica_post(struct replica *r, uint32_t to, struct message m, uint64_t wait
     struct letter letter = {.wait_for = wait_for, .to = to, .message = m};
     int err = wait_for > r->durable_sequence ? mail_push(&r->outbox, &letter)
                                              : replica_deliver(r, &letter);
-    if (err != 0) {
-        value_unref(m.value);
-        mem_free(m.hello);
-    }
+    if (err != 0)
+        message_fini(&m);
     return err;
+}
+
+int replica_post_all(struct replica *r, bool self_too, const struct message *m, uint64_t wait_for)
+{
+    assert(m->hello == NULL);
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        if (i == r->self && !self_too)
+            continue;
+        struct message copy = *m;
+        value_ref(copy.value);
+        reports_ref(copy.reports);
+        TRY(replica_post(r, i, copy, wait_for));
+    }
+    return 0;
+}
+
+int replica_write_interval(struct replica *r, struct durable d, struct interval i)
+{
+    while (!interval_is_none(i)) {
+        d.interval = interval_take_block(&i);
+        TRY(replica_write(r, &d));
+    }
+    return 0;
 }
 
 int replica_write(struct replica *r, const struct durable *d)
@@ -171,21 +199,55 @@ void replica_note_slot(struct replica *r, uint64_t slot)
 
 /* ---- Events -------------------------------------------------------------------------------- */
 
+/* The kinds that exist in coordinated mode only. */
+static int replica_on_coordinated(struct replica *r, uint32_t from, const struct message *m)
+{
+    switch (m->kind) {
+    case MESSAGE_PREPARE_RANGE:
+        return accepting_on_prepare(r, from, m);
+    case MESSAGE_PROMISE_RANGE:
+        return revoking_on_promise(r, from, m);
+    case MESSAGE_ACCEPT_NOOP:
+        return accepting_on_accept_noop(r, from, m);
+    case MESSAGE_VOTED:
+        return accepting_on_voted(r, from, m);
+    case MESSAGE_REFUSED_RANGE:
+        return coordinating_on_refused(r, m);
+    case MESSAGE_SKIP:
+        return coordinating_on_skip(r, from, m);
+    case MESSAGE_SKIPPED:
+        coordinating_on_skipped(r, from, m->slot);
+        return 0;
+    case MESSAGE_LEARN_NOOP:
+        return learning_decide_noops(r, m->interval);
+    case MESSAGE_ASK:
+        return asking_on_ask(r, from, m);
+    default:
+        assert(false && "a message that the replica is never given");
+        return 0;
+    }
+}
+
 static int replica_on_consensus(struct replica *r, uint32_t from, const struct message *m)
 {
+    bool coordinated = replica_is_coordinated(r);
     switch (m->kind) {
     case MESSAGE_HEARTBEAT:
         return learning_on_progress(r, from, &m->progress);
     case MESSAGE_PREPARE:
-        return voting_on_prepare(r, from, m);
+        return coordinated ? 0 : voting_on_prepare(r, from, m);
     case MESSAGE_PROMISE:
-        return proposing_on_promise(r, from, m);
+        return coordinated ? 0 : proposing_on_promise(r, from, m);
     case MESSAGE_ACCEPT:
-        return voting_on_accept(r, from, m);
+        return coordinated ? accepting_on_accept(r, from, m) : voting_on_accept(r, from, m);
     case MESSAGE_ACCEPTED:
-        return proposing_on_accepted(r, from, m);
+        return coordinated ? 0 : proposing_on_accepted(r, from, m);
     case MESSAGE_REFUSED:
-        return proposing_on_refused(r, m);
+        return coordinated ? 0 : proposing_on_refused(r, m);
+    case MESSAGE_READ:
+        return reading_on_read(r, from, m);
+    case MESSAGE_READ_ANSWER:
+        return reading_on_answer(r, from, m);
     case MESSAGE_LEARN:
         return learning_on_learn(r, m);
     case MESSAGE_CHOSEN:
@@ -193,6 +255,8 @@ static int replica_on_consensus(struct replica *r, uint32_t from, const struct m
     case MESSAGE_HELLO:
     case MESSAGE_GOODBYE:
     case MESSAGE_FETCH:
+        assert(false && "a message that the replica is never given");
+        return 0;
     case MESSAGE_PREPARE_RANGE:
     case MESSAGE_PROMISE_RANGE:
     case MESSAGE_ACCEPT_NOOP:
@@ -202,12 +266,10 @@ static int replica_on_consensus(struct replica *r, uint32_t from, const struct m
     case MESSAGE_SKIPPED:
     case MESSAGE_LEARN_NOOP:
     case MESSAGE_ASK:
-    case MESSAGE_READ:
-    case MESSAGE_READ_ANSWER:
         break;
     }
-    assert(false && "a message that the replica is never given");
-    return 0;
+    /* A peer of another mode is refused at its Hello. */
+    return coordinated ? replica_on_coordinated(r, from, m) : 0;
 }
 
 static int replica_on_message(struct replica *r, const struct event *event)
@@ -250,13 +312,40 @@ static int replica_on_durable(struct replica *r, uint64_t sequence)
         struct letter letter = mail_pop(&r->outbox);
         int err = replica_deliver(r, &letter);
         if (err != 0) {
-            value_unref(letter.message.value);
-            mem_free(letter.message.hello);
+            message_fini(&letter.message);
             return err;
         }
     }
+    coordinating_on_durable(r);
     TRY(hello_on_durable(r));
     return persisting_on_durable(r);
+}
+
+/* Messages to this node itself are handled within the step that sent them. */
+static int replica_read_own_mail(struct replica *r)
+{
+    while (mail_first(&r->inbox) != NULL) {
+        struct letter letter = mail_pop(&r->inbox);
+        int err = replica_on_consensus(r, r->self, &letter.message);
+        message_fini(&letter.message);
+        TRY(err);
+    }
+    return 0;
+}
+
+static int replica_tick_classic(struct replica *r)
+{
+    TRY(learning_tick(r));
+    return proposing_tick(r);
+}
+
+/* Proposals first: what arrived in this turn leaves in it. The votes of the turn leave last. */
+static int replica_tick_coordinated(struct replica *r)
+{
+    TRY(coordinating_tick(r));
+    TRY(replica_read_own_mail(r));
+    TRY(watching_tick(r));
+    return accepting_flush(r);
 }
 
 static int replica_on_tick(struct replica *r)
@@ -267,23 +356,30 @@ static int replica_on_tick(struct replica *r)
     TRY(applying_expire(r));
     TRY(hello_tick(r));
     if (r->admitted) {
-        TRY(learning_tick(r));
-        TRY(proposing_tick(r));
+        TRY(replica_is_coordinated(r) ? replica_tick_coordinated(r) : replica_tick_classic(r));
+        TRY(reading_tick(r));
         TRY(heartbeat_tick(r));
     }
-    return persisting_tick(r);
+    TRY(persisting_tick(r));
+    r->promised_wake_ns = r->wake_ns;
+    return 0;
 }
 
-/* Messages to this node itself are handled within the step that sent them. */
-static int replica_read_own_mail(struct replica *r)
+/* In coordinated mode each node tells the others at once whom it cannot reach. */
+static void replica_hurry_heartbeats(struct replica *r)
 {
-    while (mail_first(&r->inbox) != NULL) {
-        struct letter letter = mail_pop(&r->inbox);
-        int err = replica_on_consensus(r, r->self, &letter.message);
-        value_unref(letter.message.value);
-        TRY(err);
-    }
-    return 0;
+    for (uint32_t i = 0; i < replica_members(r)->count && replica_is_coordinated(r); i++)
+        r->peers[i].heartbeat_ns = 0;
+}
+
+static int replica_on_peer_up(struct replica *r, uint32_t peer)
+{
+    TRY(hello_on_peer_up(r, peer));
+    if (!r->admitted)
+        return 0;
+    replica_hurry_heartbeats(r);
+    return replica_is_coordinated(r) ? coordinating_on_peer_up(r, peer)
+                                     : proposing_on_peer_up(r, peer);
 }
 
 static int replica_on_event(struct replica *r, const struct event *event)
@@ -294,10 +390,10 @@ static int replica_on_event(struct replica *r, const struct event *event)
     case EVENT_MESSAGE:
         return replica_on_message(r, event);
     case EVENT_PEER_UP:
-        TRY(hello_on_peer_up(r, event->peer));
-        return r->admitted ? proposing_on_peer_up(r, event->peer) : 0;
+        return replica_on_peer_up(r, event->peer);
     case EVENT_PEER_DOWN:
         r->peers[event->peer].connected = false;
+        replica_hurry_heartbeats(r);
         return 0;
     case EVENT_DURABLE:
 #ifdef DKV_PLANTED
@@ -346,6 +442,8 @@ void replica_get_status(const struct replica *r, struct replica_status *out_stat
         .applied = machine_applied(r->machine),
         .chosen_to = r->chosen_to,
         .frontier = r->frontier,
+        .position = r->own.position,
+        .reserved_to = r->own.reserved_to,
         .durable_applied = r->durable_applied,
         .stats = r->stats,
         .peers_count = members->count,

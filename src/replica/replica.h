@@ -219,6 +219,8 @@ struct replica_stats {
     uint64_t batches_total;    /* Own batches chosen. */
     uint64_t batch_ops_total;
     uint64_t barriers_total; /* Own barriers chosen. */
+    uint64_t skipped_total;  /* Own slots skipped. */
+    uint64_t asked_total;    /* Questions about slots that nothing was known of. */
     uint64_t log_bytes;      /* Of values in memory. */
     uint64_t queued_ops;     /* Operations waiting or under way. */
     uint64_t queued_bytes;
@@ -239,6 +241,8 @@ struct replica_status {
     uint64_t applied;
     uint64_t chosen_to;
     uint64_t frontier;
+    uint64_t position;        /* Coordinated mode: the lowest own slot not used, skipped or lost, */
+    uint64_t reserved_to;     /* and up to where own slots may be used. */
     uint64_t durable_applied; /* Slot of the last durable checkpoint. */
     struct replica_stats stats;
     uint32_t peers_count; /* Members, this node included (its row has only the id and progress). */

@@ -20,6 +20,22 @@ static int restoring_slot(struct replica *r, uint64_t number, struct slot **out_
     return slots_get(&r->slots, number, out_slot);
 }
 
+/*
+ * What a slot has promised is the highest of all that says so, its own record and every interval
+ * over it; what it has accepted is what it accepted at the highest ballot. References are taken.
+ */
+static void restoring_merge(struct slot *slot, const struct acceptor *a)
+{
+    struct acceptor *mine = &slot->acceptor;
+    if (ballot_cmp(a->promised, mine->promised) > 0)
+        mine->promised = a->promised;
+    if (ballot_cmp(a->accepted, mine->accepted) > 0) {
+        value_unref(mine->value);
+        mine->accepted = a->accepted;
+        mine->value = value_ref(a->value);
+    }
+}
+
 static int restoring_vote(struct replica *r, const struct durable *d)
 {
     struct slot *slot = NULL;
@@ -27,10 +43,49 @@ static int restoring_vote(struct replica *r, const struct durable *d)
     if (slot == NULL)
         return 0;
     struct acceptor a = {.promised = d->promised, .accepted = d->accepted, .value = d->value};
-    if (!acceptor_is_valid(&a) || !ballot_is_none(slot->acceptor.promised))
+    if (!acceptor_is_valid(&a))
         return ERR_CORRUPT;
-    value_ref(a.value);
-    slot->acceptor = a;
+    if (!replica_is_coordinated(r) && !ballot_is_none(slot->acceptor.promised))
+        return ERR_CORRUPT;
+    restoring_merge(slot, &a);
+    return 0;
+}
+
+/* Each slot of an interval: promised that, or accepted NOOP at that. */
+static int restoring_range(struct replica *r, const struct durable *d)
+{
+    if (!interval_is_valid(d->interval) || !replica_is_coordinated(r))
+        return ERR_CORRUPT;
+    struct interval i = interval_clip(d->interval, r->slots.first, d->interval.last);
+    if (interval_is_none(i))
+        return 0;
+    struct acceptor a = {.promised = d->promised};
+    if (d->kind == DURABLE_VOTED_NOOP)
+        a = (struct acceptor){d->accepted, d->accepted, value_noop()};
+    if (ballot_is_none(a.promised))
+        return ERR_CORRUPT;
+    for (uint64_t s = i.first; s <= i.last; s += i.stride) {
+        struct slot *slot = NULL;
+        TRY(restoring_slot(r, s, &slot));
+        restoring_merge(slot, &a);
+    }
+    return 0;
+}
+
+static int restoring_learnt_noop(struct replica *r, const struct durable *d)
+{
+    if (!interval_is_valid(d->interval) || !replica_is_coordinated(r))
+        return ERR_CORRUPT;
+    struct interval i = interval_clip(d->interval, r->slots.first, d->interval.last);
+    if (interval_is_none(i))
+        return 0;
+    for (uint64_t s = i.first; s <= i.last; s += i.stride) {
+        struct slot *slot = NULL;
+        TRY(restoring_slot(r, s, &slot));
+        if (slot->chosen != NULL && slot->chosen != value_noop())
+            return ERR_CORRUPT;
+        slot->chosen = value_noop();
+    }
     return 0;
 }
 
@@ -40,9 +95,10 @@ static int restoring_learnt(struct replica *r, const struct durable *d)
     TRY(restoring_slot(r, d->slot, &slot));
     if (slot == NULL)
         return 0;
-    if (slot->chosen != NULL || d->value == NULL)
+    if (d->value == NULL || (slot->chosen != NULL && !value_equal(slot->chosen, d->value)))
         return ERR_CORRUPT;
-    slot->chosen = value_ref(d->value);
+    if (slot->chosen == NULL)
+        slot->chosen = value_ref(d->value);
     return 0;
 }
 
@@ -77,10 +133,13 @@ int replica_restore(struct replica *r, const struct durable *record)
         r->admitted = true;
         return 0;
     case DURABLE_RESERVED:
+        r->own.reserved_to = record->slot;
+        return 0;
     case DURABLE_PROMISED_RANGE:
     case DURABLE_VOTED_NOOP:
+        return restoring_range(r, record);
     case DURABLE_LEARNT_NOOP:
-        break;
+        return restoring_learnt_noop(r, record);
     }
     return ERR_CORRUPT;
 }
@@ -92,8 +151,11 @@ static void restoring_count(struct replica *r, uint64_t number, const struct slo
     r->stats.log_bytes += vote == NULL ? 0 : vote->size;
     if (slot->chosen != NULL && slot->chosen != vote)
         r->stats.log_bytes += slot->chosen->size;
-    if (slot->chosen != NULL || vote != NULL)
-        r->frontier = max_u64(r->frontier, number);
+    const struct value *known = slot->chosen != NULL ? slot->chosen : vote;
+    if (known != NULL && (known->kind != VALUE_NOOP || !replica_is_coordinated(r)))
+        replica_raise_frontier(r, number);
+    if (vote != NULL && vote->kind != VALUE_NOOP)
+        r->voted_to = max_u64(r->voted_to, number);
 }
 
 int replica_start(struct replica *r, uint64_t now_ns)
@@ -116,7 +178,7 @@ int replica_start(struct replica *r, uint64_t now_ns)
        What they say is true, and nobody else would look at a slot that is no hole. */
     r->persisted_to = r->chosen_to;
     learning_advance(r);
-    r->frontier = r->chosen_to;
+    r->frontier = replica_is_coordinated(r) ? applied : r->chosen_to;
     for (uint64_t n = r->slots.first; n < r->slots.end; n++)
         restoring_count(r, n, slots_find(&r->slots, n));
     r->highest = max_u64(r->slots.end - 1, r->frontier);
@@ -124,6 +186,9 @@ int replica_start(struct replica *r, uint64_t now_ns)
     r->durable_applied = applied;
     r->checkpoint_slot = applied;
     r->checkpoint_ns = now_ns;
+    r->quorum_number = (r->options.boot & UINT32_MAX >> 2) << 32;
+    coordinating_start(r);
+    watching_start(r);
     TRY(applying_run(r));
     r->executed_before = machine_executed(r->machine);
     r->suppressed_before = machine_suppressed(r->machine);

@@ -7,6 +7,7 @@
 #ifndef DKV_REPLICA_SLOTS_H
 #define DKV_REPLICA_SLOTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,9 +26,10 @@ struct slot {
     struct proposal *proposal; /* This node's attempts to decide it, or NULL. */
     struct batch *batch;       /* This node's own batch that was proposed here, until it is applied
                                   or known to have lost the slot; or NULL. */
-    struct learner learner;    /* Who voted at the highest ballot that Accepted was heard of here:
-                                  at a proposer the others, elsewhere nobody. For a person. */
+    struct learner learner;    /* Who voted, at the highest ballot that a vote was heard of here. In
+                                  classic mode only proposers hear, and it is for a person. */
     uint64_t hole_due_ns;      /* When it has been a hole for too long; 0: it is not one yet. */
+    bool echoed;               /* Coordinated mode: its Accept was said again by this node. */
 #ifdef DKV_PLANTED
     struct acceptor on_disk; /* The acceptor as the last sync left it. */
 #endif

@@ -21,7 +21,7 @@ static void bench_connect(struct bench *b)
 static void bench_open_node(struct bench *b, uint32_t node)
 {
     struct replica_options options = {
-        .identity = {.cluster = "dkv", .mode = MODE_CLASSIC, .id = node + 1},
+        .identity = {.cluster = "dkv", .mode = b->mode, .id = node + 1},
         .boot = ++b->boots[node],
         .admitted = b->admitted,
         .first_slot = 1,
@@ -39,6 +39,9 @@ static void bench_open_node(struct bench *b, uint32_t node)
     (void)err;
 }
 
+static void bench_open_mode(struct bench *b, uint32_t count, bool admitted,
+                            const struct replica_tuning *tuning, enum mode mode);
+
 void bench_open(struct bench *b, uint32_t count, bool admitted)
 {
     bench_open_tuned(b, count, admitted, &replica_tuning_default);
@@ -47,7 +50,19 @@ void bench_open(struct bench *b, uint32_t count, bool admitted)
 void bench_open_tuned(struct bench *b, uint32_t count, bool admitted,
                       const struct replica_tuning *tuning)
 {
+    bench_open_mode(b, count, admitted, tuning, MODE_CLASSIC);
+}
+
+void bench_open_coordinated(struct bench *b, uint32_t count)
+{
+    bench_open_mode(b, count, true, &replica_tuning_default, MODE_COORDINATED);
+}
+
+static void bench_open_mode(struct bench *b, uint32_t count, bool admitted,
+                            const struct replica_tuning *tuning, enum mode mode)
+{
     memset(b, 0, sizeof(*b));
+    b->mode = mode;
     b->count = count;
     b->now_ns = 1000 * MS;
     b->admitted = admitted;
@@ -75,10 +90,11 @@ static uint64_t disk_key(const struct durable *d)
     case DURABLE_CHOSEN_TO:
     case DURABLE_ADMITTED:
     case DURABLE_RESERVED:
+        break;
     case DURABLE_PROMISED_RANGE:
     case DURABLE_VOTED_NOOP:
     case DURABLE_LEARNT_NOOP:
-        break;
+        return d->interval.first;
     }
     return 0;
 }
@@ -123,7 +139,7 @@ void bench_restart(struct bench *b, uint32_t node)
     bench_open_node(b, node);
     for (size_t i = 0; i < disk->count; i++) {
         const struct durable *d = &disk->records[i];
-        if (bench_on_disk(b, node, d->kind, disk_key(d)) != d)
+        if (interval_is_none(d->interval) && bench_on_disk(b, node, d->kind, disk_key(d)) != d)
             continue; /* Written over later. */
         int err = replica_restore(b->nodes[node], d);
         assert(err == 0);
@@ -151,8 +167,7 @@ void bench_wipe(struct bench *b, uint32_t node)
 
 static void bench_letter_fini(struct bench_letter *letter)
 {
-    value_unref(letter->message.value);
-    mem_free(letter->message.hello);
+    message_fini(&letter->message);
 }
 
 void bench_close(struct bench *b)
@@ -245,8 +260,7 @@ void bench_step(struct bench *b, uint32_t node, struct event event)
         struct message *m = &e->sends[i].message;
         b->sent[m->kind]++;
         bench_queue(b, node, e->sends[i].peer, *m);
-        m->value = NULL;
-        m->hello = NULL;
+        *m = (struct message){0};
     }
     for (size_t i = 0; i < e->answers_count; i++)
         bench_note_answer(b, &e->answers[i]);
@@ -284,6 +298,33 @@ void bench_say(struct bench *b, uint32_t from, uint32_t to, struct message m)
                (struct event){.kind = EVENT_MESSAGE, .peer = from, .link = 1, .message = &m});
 }
 
+/* The value of a slot below chosen_to. */
+static struct value *disk_chosen(const struct bench *b, uint32_t node, uint64_t slot)
+{
+    const struct durable *d = bench_on_disk(b, node, DURABLE_LEARNT, slot);
+    if (d != NULL)
+        return d->value;
+    const struct bench_disk *disk = &b->disks[node];
+    struct ballot at = {0};
+    struct value *value = NULL;
+    for (size_t i = 0; i < disk->synced; i++) {
+        d = &disk->records[i];
+        bool is_vote = d->kind == DURABLE_VOTE && d->slot == slot;
+        if (d->kind == DURABLE_LEARNT_NOOP && interval_has(d->interval, slot))
+            return value_noop();
+        if (d->kind == DURABLE_VOTED_NOOP && !interval_has(d->interval, slot))
+            continue;
+        if (d->kind != DURABLE_VOTED_NOOP && !is_vote)
+            continue;
+        if (ballot_cmp(d->accepted, at) > 0) {
+            at = d->accepted;
+            value = d->kind == DURABLE_VOTE ? d->value : value_noop();
+        }
+    }
+    assert(value != NULL);
+    return value;
+}
+
 /* A fetch is the driver's to answer, from the disk. */
 static void bench_serve(struct bench *b, const struct bench_letter *letter)
 {
@@ -292,10 +333,10 @@ static void bench_serve(struct bench *b, const struct bench_letter *letter)
     const struct durable *end = bench_on_disk(b, letter->to, DURABLE_CHOSEN_TO, 0);
     uint64_t slot = letter->message.slot;
     for (; end != NULL && slot <= letter->message.to && slot <= end->slot; slot++) {
-        const struct durable *d = bench_on_disk(b, letter->to, DURABLE_LEARNT, slot);
-        if (d == NULL)
-            d = bench_on_disk(b, letter->to, DURABLE_VOTE, slot);
-        struct message m = {.kind = MESSAGE_CHOSEN, .slot = slot, .value = value_ref(d->value)};
+        struct message m = {.kind = MESSAGE_CHOSEN, .slot = slot};
+        m.value = value_ref(disk_chosen(b, letter->to, slot));
+        if (m.value == value_noop() && b->mode == MODE_COORDINATED)
+            m.interval = interval_one(slot);
         bench_queue(b, letter->to, letter->from, m);
     }
     bench_queue(b, letter->to, letter->from,
@@ -372,11 +413,18 @@ void bench_append(struct bench *b, uint32_t node, uint64_t handle, const char *k
 
 void bench_get(struct bench *b, uint32_t node, uint64_t handle, const char *key)
 {
+    bench_get_as(b, node, handle, key, CONSISTENCY_BARRIER);
+}
+
+void bench_get_as(struct bench *b, uint32_t node, uint64_t handle, const char *key,
+                  enum consistency consistency)
+{
     struct replica_op op = {
         .kind = OP_READ,
         .handle = handle,
         .deadline_ns = b->now_ns + 10000 * MS,
         .key = bytes_of(key),
+        .consistency = consistency,
     };
     bench_step(b, node, (struct event){.kind = EVENT_OP, .op = &op});
 }

@@ -48,6 +48,7 @@ struct bench {
     uint32_t count;
     uint64_t now_ns;
     bool admitted;
+    enum mode mode;
     struct replica_tuning tuning;
     uint64_t boots[MEMBERS_MAX];
     uint8_t wipes[MEMBERS_MAX];
@@ -68,13 +69,15 @@ struct bench {
     /* Returns true for what is lost. NULL: nothing is. */
     bool (*lose)(const struct bench *b, const struct bench_letter *letter);
     struct bench_answer answers[BENCH_ANSWERS]; /* By handle. */
-    uint64_t sent[MESSAGE_CHOSEN + 1];          /* Messages by kind since the start. */
+    uint64_t sent[MESSAGE_READ_ANSWER + 1];     /* Messages by kind since the start. */
     struct notice notice;                       /* The last one of any node, */
     uint64_t notices;                           /* and how many there were. */
 };
 
 /* `count` nodes with ids 1.., admitted or not, all connected to each other. */
 void bench_open(struct bench *b, uint32_t count, bool admitted);
+/* The same in coordinated mode, admitted. */
+void bench_open_coordinated(struct bench *b, uint32_t count);
 void bench_open_tuned(struct bench *b, uint32_t count, bool admitted,
                       const struct replica_tuning *tuning);
 void bench_close(struct bench *b);
@@ -108,6 +111,8 @@ void bench_put(struct bench *b, uint32_t node, uint64_t handle, const char *key,
 void bench_append(struct bench *b, uint32_t node, uint64_t handle, const char *key,
                   const char *value, const char *client_id, uint64_t op_id);
 void bench_get(struct bench *b, uint32_t node, uint64_t handle, const char *key);
+void bench_get_as(struct bench *b, uint32_t node, uint64_t handle, const char *key,
+                  enum consistency consistency);
 
 /* All nodes that live have applied the same slot with the same hash. */
 bool bench_is_converged(const struct bench *b);

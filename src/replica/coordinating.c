@@ -1,0 +1,382 @@
+/*
+ * coordinating.c -- this node's own slots in coordinated mode: used, skipped, reserved.
+ *
+ * docs/protocol.md, section 3, rules C1, C3, C4, C5, C8 and C9; after Mencius (OSDI'08), sections
+ * 4.2 and 4.3. For its own slots a node needs no phase 1: a value is on its way to everybody in the
+ * turn in which it arrived, in parallel with this node's own commit. What makes that safe is that
+ * no own slot is ever used twice, crash or not. So a slot is used (proposed in, or skipped) only
+ * within what is durably reserved, and after a restart everything that was reserved before counts
+ * as used.
+ *
+ * A skip is true for ever: nothing was proposed in the slot, and from now on nothing will be. As
+ * at higher rounds only adopted values and NOOP are proposed, only NOOP can be chosen there, and
+ * whoever hears of the skip takes NOOP as chosen at once.
+ */
+#include <assert.h>
+
+#include "base/planted.h"
+#include "replica/internal.h"
+
+/* Above which own slot nothing may be used now. */
+static uint64_t coordinating_limit(const struct replica *r)
+{
+    return min_u64(r->own.reserved_to, replica_window_end(r));
+}
+
+/* ---- Reserving ----------------------------------------------------------------------------- */
+
+void coordinating_start(struct replica *r)
+{
+    struct coordination *own = &r->own;
+    list_init(&own->inflight);
+    own->ahead = AHEAD_MIN;
+    own->reserving_to = own->reserved_to;
+    own->restart_to = max_u64(own->reserved_to, machine_applied(r->machine));
+    own->position = replica_slot_of(r, r->self, own->restart_to + 1);
+    if (PLANTED(PLANTED_COORDINATOR_AMNESIA) || PLANTED(PLANTED_RESTART_SKIPS))
+        own->position = replica_slot_of(r, r->self, r->chosen_to + 1);
+}
+
+/*
+ * Rule C9: a large chunk, asked for long before it is needed, so that nothing waits for it. A node
+ * that has nothing to use slots for reserves none: or each start would add a chunk.
+ */
+static int coordinating_reserve(struct replica *r)
+{
+    struct coordination *own = &r->own;
+    uint64_t base = max_u64(r->frontier, own->restart_to);
+    bool is_needed =
+        proposing_has_work(r) || own->position <= r->frontier || own->reserved_to > own->restart_to;
+    if (!is_needed || own->reserving_to > own->reserved_to || own->reserved_to >= base + CHUNK / 2)
+        return 0;
+    struct durable record = {.kind = DURABLE_RESERVED, .slot = base + CHUNK};
+    TRY(replica_write(r, &record));
+    own->reserving_to = record.slot;
+    own->reserve_sequence = r->write_sequence;
+    return 0;
+}
+
+void coordinating_on_durable(struct replica *r)
+{
+    if (r->durable_sequence >= r->own.reserve_sequence)
+        r->own.reserved_to = r->own.reserving_to;
+}
+
+/* ---- Skipping ------------------------------------------------------------------------------ */
+
+/* The position, past slots that were taken over and are known to be decided. */
+static void coordinating_pass_decided(struct replica *r)
+{
+    uint32_t n = replica_members(r)->count;
+    for (;;) {
+        const struct slot *slot = slots_find(&r->slots, r->own.position);
+        if (slot == NULL || slot->chosen == NULL)
+            return;
+        r->own.position += n;
+    }
+}
+
+/*
+ * Skip own slots from the position up to `to`, as far as that is allowed. *out_skipped is what is
+ * to be announced; none when there is nothing.
+ */
+static int coordinating_skip_to(struct replica *r, uint64_t to, struct interval *out_skipped)
+{
+    struct coordination *own = &r->own;
+    uint32_t n = replica_members(r)->count;
+    uint64_t limit = coordinating_limit(r);
+    if (PLANTED(PLANTED_SKIP_UNRESERVED))
+        limit = replica_window_end(r);
+    *out_skipped = (struct interval){0};
+    to = min_u64(to, limit);
+    if (to < own->position)
+        return 0;
+    struct interval skipped = {.first = own->position, .stride = n};
+    skipped.last = skipped.first + (to - skipped.first) / n * n;
+    own->position = skipped.last + n;
+    TRY(learning_decide_noops(r, skipped));
+    r->stats.skipped_total += interval_count(skipped);
+    *out_skipped = skipped;
+    return 0;
+}
+
+/* Wait this long for the word that a skip has arrived. */
+static void coordinating_expect_known(struct replica *r, uint32_t index)
+{
+    struct peer *peer = &r->peers[index];
+    if (peer->skips_due_ns != 0 || !peer->connected)
+        return;
+    peer->skips_wait_ns = 2 * watching_patience(r, index);
+    peer->skips_due_ns = r->now_ns + peer->skips_wait_ns;
+    peer->skips_expected = r->own.position;
+}
+
+static int coordinating_announce(struct replica *r, struct interval skipped)
+{
+    if (interval_is_none(skipped))
+        return 0;
+    struct message m = {.kind = MESSAGE_SKIP, .interval = skipped};
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        if (i != r->self)
+            coordinating_expect_known(r, i);
+    }
+    return replica_post_all(r, false, &m, 0);
+}
+
+/* Announce to one peer all skips from our slot `from` on, as its own log does not have them. */
+static int coordinating_announce_again(struct replica *r, uint32_t peer, uint64_t from)
+{
+    uint32_t n = replica_members(r)->count;
+    struct interval run = {0};
+    uint64_t first = replica_slot_of(r, r->self, max_u64(from, r->slots.first));
+    for (uint64_t s = first; s < r->own.position; s += n) {
+        const struct slot *slot = slots_find(&r->slots, s);
+        bool is_noop = slot != NULL && slot->chosen != NULL && slot->chosen->kind == VALUE_NOOP;
+        if (is_noop && interval_extend(&run, s, n))
+            continue;
+        TRY(asking_tell_run(r, peer, &run));
+        if (is_noop)
+            (void)interval_extend(&run, s, n);
+    }
+    return asking_tell_run(r, peer, &run);
+}
+
+/* A peer's own slots, which it will never use. */
+int coordinating_on_skip(struct replica *r, uint32_t from, const struct message *m)
+{
+    watching_on_sign(r, from, false);
+    TRY(learning_decide_noops(r, m->interval));
+    watching_advance(r, from);
+    struct message reply = {.kind = MESSAGE_SKIPPED, .slot = r->watches[from].known};
+    return replica_post(r, from, reply, 0);
+}
+
+void coordinating_on_skipped(struct replica *r, uint32_t from, uint64_t known)
+{
+    struct peer *peer = &r->peers[from];
+    peer->skips_known = known;
+    if (known >= peer->skips_expected)
+        peer->skips_due_ns = 0;
+}
+
+void coordinating_on_progress(struct replica *r, uint32_t from, const struct progress *p)
+{
+    struct peer *peer = &r->peers[from];
+    coordinating_on_skipped(r, from, p->known);
+    /* What it did not know of a heartbeat later never came. */
+    if (p->known < peer->position_then && peer->skips_due_ns == 0) {
+        peer->skips_due_ns = r->now_ns;
+        peer->skips_wait_ns = 2 * watching_patience(r, from);
+        peer->skips_expected = peer->position_then;
+    }
+    peer->position_then = r->own.position;
+}
+
+static int coordinating_repeat_skips(struct replica *r)
+{
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        struct peer *peer = &r->peers[i];
+        if (i == r->self || !peer->connected || peer->skips_due_ns == 0)
+            continue;
+        if (peer->skips_due_ns <= r->now_ns) {
+            peer->skips_wait_ns = min_u64(2 * peer->skips_wait_ns, 1000 * NS_PER_MS);
+            peer->skips_due_ns = r->now_ns + peer->skips_wait_ns;
+            TRY(coordinating_announce_again(r, i, peer->skips_known));
+            /* Asked for with the last one: how much do you know? */
+            struct message m = {.kind = MESSAGE_SKIP,
+                                .interval =
+                                    interval_one(r->own.position - replica_members(r)->count)};
+            const struct slot *last = slots_find(&r->slots, m.interval.first);
+            if (r->own.position > replica_members(r)->count && last != NULL &&
+                last->chosen != NULL && last->chosen->kind == VALUE_NOOP)
+                TRY(replica_post(r, i, m, 0));
+        }
+        replica_wake_at(r, peer->skips_due_ns);
+    }
+    return 0;
+}
+
+/* ---- Proposing ----------------------------------------------------------------------------- */
+
+static int coordinating_send(struct replica *r, const struct batch *b, bool all, uint32_t to)
+{
+    struct message m = {
+        .kind = MESSAGE_ACCEPT,
+        .slot = b->slot,
+        .ballot = {.node = r->options.identity.id, .boot = r->options.boot},
+        .interval = b->skipped,
+        .value = b->value,
+    };
+    if (all)
+        return replica_post_all(r, true, &m, 0);
+    value_ref(m.value);
+    return replica_post(r, to, m, 0);
+}
+
+/* The own slot to propose in next: above the frontier, and not taken over. */
+static uint64_t coordinating_next_slot(const struct replica *r)
+{
+    uint32_t n = replica_members(r)->count;
+    uint64_t s = replica_slot_of(r, r->self, max_u64(r->own.position, r->frontier + 1));
+    for (;;) {
+        const struct slot *slot = slots_find(&r->slots, s);
+        if (slot == NULL || (slot->chosen == NULL && slot->acceptor.promised.round == 0 &&
+                             slot->acceptor.value == NULL))
+            return s;
+        s += n;
+    }
+}
+
+/* Rule C1: at round 0, at once. What was passed over is skipped in the same message. */
+static int coordinating_propose(struct replica *r, uint64_t number)
+{
+    struct coordination *own = &r->own;
+    struct interval skipped = {0};
+    if (PLANTED(PLANTED_SKIP_COVERS_USED) && own->last_used > r->chosen_to)
+        own->position = own->last_used;
+    if (number > own->position)
+        TRY(coordinating_skip_to(r, number - 1, &skipped));
+    struct slot *slot = NULL;
+    TRY(slots_get(&r->slots, number, &slot));
+    TRY(proposing_gather(r, slot));
+    struct batch *b = slot->batch;
+    b->slot = number;
+    b->skipped = skipped;
+    b->wait_ns = 2 * watching_patience(r, r->self);
+    b->due_ns = r->now_ns + b->wait_ns;
+    list_push_back(&own->inflight, &b->link);
+    own->position = number + replica_members(r)->count;
+    own->last_used = number;
+    own->ahead = AHEAD_MIN;
+    replica_raise_frontier(r, number);
+    r->stats.propose_total++;
+    if (PLANTED(PLANTED_ACCEPT_IS_VOTE))
+        (void)learner_on_accepted(&slot->learner, replica_members(r), r->self,
+                                  (struct ballot){0, r->options.identity.id, r->options.boot});
+    return coordinating_send(r, b, true, 0);
+}
+
+static int coordinating_propose_all(struct replica *r)
+{
+    const struct replica_tuning *t = &r->options.tuning;
+    while (proposing_has_work(r)) {
+        r->own.busy_ns = r->now_ns;
+        if (r->batches >= t->pipeline_max || r->batches_bytes >= t->pipeline_bytes_max)
+            return 0;
+        coordinating_pass_decided(r);
+        uint64_t number = coordinating_next_slot(r);
+        if (number > coordinating_limit(r)) {
+            /*
+             * Beyond the window (this node has been restarted again and again while nobody wrote):
+             * it moves once all in it is decided, and for that somebody must want it to be.
+             */
+            if (number > replica_window_end(r))
+                replica_raise_frontier(r, replica_window_end(r));
+            return 0;
+        }
+        TRY(coordinating_propose(r, number));
+    }
+    return 0;
+}
+
+/* An Accept is repeated to whoever has not voted, until the slot is resolved. */
+static int coordinating_repeat(struct replica *r)
+{
+    for (struct list *l = r->own.inflight.next; l != &r->own.inflight; l = l->next) {
+        struct batch *b = LIST_ENTRY(l, struct batch, link);
+        const struct slot *slot = slots_find(&r->slots, b->slot);
+        assert(slot != NULL && slot->batch == b);
+        if (b->due_ns <= r->now_ns) {
+            for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+                if (!member_set_has(slot->learner.voters, i) || slot->learner.ballot.round != 0)
+                    TRY(coordinating_send(r, b, false, i));
+            }
+            b->wait_ns = min_u64(2 * b->wait_ns, 1000 * NS_PER_MS);
+            b->due_ns = r->now_ns + b->wait_ns;
+        }
+        replica_wake_at(r, b->due_ns);
+    }
+    return 0;
+}
+
+/* ---- Others ask for our slots -------------------------------------------------------------- */
+
+/* Rule C8: what is unused of it is skipped, and use goes on behind it. */
+int coordinating_on_revoked(struct replica *r, struct interval interval)
+{
+    if (replica_coordinator(r, interval.first) != r->self || interval.last < r->own.position)
+        return 0;
+    struct interval skipped = {0};
+    TRY(coordinating_skip_to(r, interval.last, &skipped));
+    return coordinating_announce(r, skipped);
+}
+
+/* A higher ballot stands in the way of an own attempt, or of an own Accept. */
+int coordinating_on_refused(struct replica *r, const struct message *m)
+{
+    if (m->ballot.round > 0) {
+        revoking_on_refused(r, m);
+        return 0;
+    }
+    revoking_on_rival(r, replica_coordinator(r, m->interval.first), m->other);
+#ifdef DKV_PLANTED
+    struct slot *slot = slots_find(&r->slots, m->interval.first);
+    if ((PLANTED(PLANTED_REQUEUE_EARLY) || PLANTED(PLANTED_REQUEUE_REFUSED)) && slot != NULL &&
+        slot->chosen == NULL && slot->batch != NULL)
+        proposing_requeue(r, slot);
+#endif
+    return 0;
+}
+
+int coordinating_on_peer_up(struct replica *r, uint32_t peer)
+{
+    /* It may have restarted, and has forgotten what it had heard of skips. */
+    r->peers[peer].skips_known = 0;
+    TRY(coordinating_announce_again(r, peer, r->peers[peer].progress.applied + 1));
+    for (struct list *l = r->own.inflight.next; l != &r->own.inflight; l = l->next)
+        TRY(coordinating_send(r, LIST_ENTRY(l, struct batch, link), false, peer));
+    return 0;
+}
+
+/* ---- The tick ------------------------------------------------------------------------------ */
+
+/*
+ * Rule C5. How far ahead: little at first, more each time, for whoever has skipped ahead must use
+ * slots behind that when it has something to propose again, and everybody must pass what lies
+ * between. Nothing, while nobody but this node moves the frontier.
+ */
+static int coordinating_skip_ahead(struct replica *r)
+{
+    struct coordination *own = &r->own;
+    if (r->frontier <= own->last_used || r->frontier == 0)
+        return 0;
+    if (r->now_ns < own->busy_ns + IDLE_NS) {
+        replica_wake_at(r, own->busy_ns + IDLE_NS);
+        return 0;
+    }
+    if (own->position > r->frontier + own->ahead / 2)
+        return 0;
+    own->ahead = min_u64(4 * own->ahead, AHEAD_MAX);
+    struct interval skipped = {0};
+    TRY(coordinating_skip_to(r, r->frontier + own->ahead, &skipped));
+    if (PLANTED(PLANTED_IDLE_MOVES))
+        replica_raise_frontier(r, skipped.last);
+    return coordinating_announce(r, skipped);
+}
+
+int coordinating_tick(struct replica *r)
+{
+    TRY(coordinating_reserve(r));
+    TRY(coordinating_propose_all(r));
+    coordinating_pass_decided(r);
+    if (r->own.position <= r->frontier) {
+        /* Rule C4: nobody is to wait for a slot that this node did not use. */
+        struct interval skipped = {0};
+        TRY(coordinating_skip_to(r, r->frontier, &skipped));
+        TRY(coordinating_announce(r, skipped));
+    }
+    if (!proposing_has_work(r))
+        TRY(coordinating_skip_ahead(r));
+    TRY(coordinating_repeat(r));
+    return coordinating_repeat_skips(r);
+}

@@ -1,0 +1,232 @@
+/*
+ * revoking.c -- another node's slots are taken over, a whole run at once.
+ *
+ * docs/protocol.md, section 3, rules C2 and C7, "Range"; Mencius (OSDI'08), "revocation". Phase 1
+ * at a fresh round above 0 for all slots of the run; then what must be adopted is proposed slot by
+ * slot, and NOOP in all others. Nothing else enters at these rounds, this node's own operations
+ * neither: a slot that its coordinator skipped holds NOOP for whoever has heard of the skip, and
+ * must for everybody else.
+ *
+ * A refused attempt is dropped. If the slots are still a hole when a rival has had its time, they
+ * are tried again, at a higher round.
+ */
+#include <assert.h>
+
+#include "base/mem.h"
+#include "base/planted.h"
+#include "replica/internal.h"
+
+void revoking_drop(struct replica *r, uint32_t index)
+{
+    struct revocation *v = r->watches[index].revocation;
+    if (v == NULL)
+        return;
+    revoker_fini(&v->revoker);
+    mem_free(v);
+    r->watches[index].revocation = NULL;
+}
+
+/* ---- Phase 1 ------------------------------------------------------------------------------- */
+
+static int revoking_prepare(struct replica *r, const struct revocation *v, bool all)
+{
+    struct message m = {
+        .kind = MESSAGE_PREPARE_RANGE,
+        .interval = v->revoker.interval,
+        .ballot = v->revoker.ballot,
+    };
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        if (all || !member_set_has(v->revoker.promised, i))
+            TRY(replica_post(r, i, m, 0));
+    }
+    return 0;
+}
+
+/* Above all that was heard of in these slots, and never used by this node. */
+static struct ballot revoking_ballot(struct replica *r, uint32_t index, struct interval i)
+{
+    uint64_t round = max_u64(r->round_used, r->watches[index].heard_round);
+    for (uint64_t s = i.first; s <= i.last; s += i.stride) {
+        const struct slot *slot = slots_find(&r->slots, s);
+        if (slot != NULL)
+            round = max_u64(round, slot->acceptor.promised.round);
+    }
+    if (!PLANTED(PLANTED_BALLOT_OVERLAPS) || r->round_used <= r->watches[index].heard_round)
+        r->round_used = round + 1;
+    return (struct ballot){
+        .round = r->round_used,
+        .node = r->options.identity.id,
+        .boot = r->options.boot,
+    };
+}
+
+int revoking_begin(struct replica *r, uint32_t index, uint64_t first, uint64_t last)
+{
+    struct watch *w = &r->watches[index];
+    assert(w->revocation == NULL);
+    struct interval i = {.first = first, .stride = replica_members(r)->count};
+    i.last = first + (last - first) / i.stride * i.stride;
+    assert(replica_coordinator(r, first) == index);
+    struct revocation *v = mem_alloc_zero(sizeof(*v));
+    if (v == NULL)
+        return ERR_NO_MEMORY;
+    int err = revoker_begin(&v->revoker, i, revoking_ballot(r, index, i));
+    if (err != 0) {
+        mem_free(v);
+        return err;
+    }
+    w->revocation = v;
+    v->wait_ns = max_u64(2 * delays_p99(&r->commit_delays), 5 * NS_PER_MS);
+    v->due_ns = r->now_ns + v->wait_ns;
+    replica_wake_at(r, v->due_ns);
+    r->stats.recovered_total++;
+    r->stats.propose_total++;
+    return revoking_prepare(r, v, true);
+}
+
+/* ---- Phase 2 ------------------------------------------------------------------------------- */
+
+static int revoking_accept_run(struct replica *r, const struct revocation *v, struct interval *run)
+{
+    if (interval_is_none(*run))
+        return 0;
+    struct message m = {
+        .kind = MESSAGE_ACCEPT_NOOP,
+        .interval = *run,
+        .ballot = v->revoker.ballot,
+    };
+    *run = (struct interval){0};
+    return replica_post_all(r, true, &m, 0);
+}
+
+static int revoking_accept_value(struct replica *r, const struct revocation *v, uint64_t number,
+                                 struct value *value)
+{
+    struct message m = {
+        .kind = MESSAGE_ACCEPT,
+        .slot = number,
+        .ballot = v->revoker.ballot,
+        .value = value,
+    };
+    return replica_post_all(r, true, &m, 0);
+}
+
+/* Rule C2: what must be adopted, else NOOP. */
+static int revoking_accept(struct replica *r, struct revocation *v)
+{
+    struct interval i = v->revoker.interval;
+    struct interval run = {0};
+    for (uint64_t s = i.first; s <= i.last; s += i.stride) {
+        struct slot *slot = slots_find(&r->slots, s);
+        if (slot != NULL && slot->chosen != NULL)
+            continue;
+        struct value *value = revoker_value(&v->revoker, s);
+#ifdef DKV_PLANTED
+        if (PLANTED(PLANTED_CLIENT_VALUE_LATE) && value->kind == VALUE_NOOP && slot != NULL &&
+            slot->batch == NULL && proposing_has_work(r)) {
+            TRY(proposing_gather(r, slot));
+            value = slot->batch->value;
+        }
+#endif
+        if (value->kind != VALUE_NOOP) {
+            TRY(revoking_accept_value(r, v, s, value));
+            continue;
+        }
+        if (interval_extend(&run, s, i.stride))
+            continue;
+        TRY(revoking_accept_run(r, v, &run));
+        (void)interval_extend(&run, s, i.stride);
+    }
+    return revoking_accept_run(r, v, &run);
+}
+
+/* Slots that the promise shows to be decided are. */
+static int revoking_learn(struct replica *r, const struct vote_reports *reports)
+{
+    for (uint32_t i = 0; reports != NULL && i < reports->count; i++) {
+        const struct vote_report *report = &reports->items[i];
+        if (!ballot_is_none(report->ballot)) {
+            if (report->value->kind != VALUE_NOOP &&
+                report->interval.first <= replica_window_end(r))
+                replica_raise_frontier(r, report->interval.first);
+            continue;
+        }
+        if (report->value->kind == VALUE_NOOP)
+            TRY(learning_decide_noops(r, report->interval));
+        else if (report->interval.first <= replica_window_end(r))
+            TRY(learning_decide(r, report->interval.first, report->value));
+    }
+    return 0;
+}
+
+int revoking_on_promise(struct replica *r, uint32_t from, const struct message *m)
+{
+    uint32_t index = replica_coordinator(r, m->interval.first);
+    struct revocation *v = r->watches[index].revocation;
+    TRY(revoking_learn(r, m->reports));
+    if (v == NULL || !revoker_on_promise(&v->revoker, replica_members(r), from, m->ballot,
+                                         m->interval, m->reports))
+        return 0;
+    v->wait_ns = max_u64(2 * delays_p99(&r->commit_delays), 5 * NS_PER_MS);
+    v->due_ns = r->now_ns + v->wait_ns;
+    return revoking_accept(r, v);
+}
+
+/* ---- Rivals -------------------------------------------------------------------------------- */
+
+static void revoking_wait(struct replica *r, uint32_t index)
+{
+    uint64_t commit_ns = max_u64(delays_p99(&r->commit_delays), NS_PER_MS);
+    uint64_t wait_ns = 2 * commit_ns + prng_below(&r->prng, 2 * commit_ns);
+    r->watches[index].retry_ns = max_u64(r->watches[index].retry_ns, r->now_ns + wait_ns);
+}
+
+void revoking_on_rival(struct replica *r, uint32_t index, struct ballot b)
+{
+    struct watch *w = &r->watches[index];
+    w->heard_round = max_u64(w->heard_round, b.round);
+    if (b.node != r->options.identity.id)
+        revoking_wait(r, index);
+}
+
+void revoking_on_refused(struct replica *r, const struct message *m)
+{
+    uint32_t index = replica_coordinator(r, m->interval.first);
+    struct watch *w = &r->watches[index];
+    w->heard_round = max_u64(w->heard_round, m->other.round);
+    if (w->revocation == NULL || ballot_cmp(w->revocation->revoker.ballot, m->ballot) != 0)
+        return;
+    r->stats.refused_total++;
+    revoking_drop(r, index);
+    revoking_wait(r, index);
+}
+
+/* ---- The tick ------------------------------------------------------------------------------ */
+
+static bool revoking_is_done(const struct replica *r, const struct revoker *v)
+{
+    for (uint64_t s = v->interval.first; s <= v->interval.last; s += v->interval.stride) {
+        const struct slot *slot = slots_find(&r->slots, s);
+        if (s >= r->slots.first && (slot == NULL || slot->chosen == NULL))
+            return false;
+    }
+    return true;
+}
+
+int revoking_tick(struct replica *r, uint32_t index)
+{
+    struct revocation *v = r->watches[index].revocation;
+    if (v == NULL)
+        return 0;
+    if (revoking_is_done(r, &v->revoker)) {
+        revoking_drop(r, index);
+        return 0;
+    }
+    if (v->due_ns <= r->now_ns) {
+        v->wait_ns = min_u64(2 * v->wait_ns, 1000 * NS_PER_MS);
+        v->due_ns = r->now_ns + v->wait_ns;
+        TRY(v->revoker.prepared ? revoking_accept(r, v) : revoking_prepare(r, v, false));
+    }
+    replica_wake_at(r, v->due_ns);
+    return 0;
+}

@@ -1,0 +1,323 @@
+/*
+ * watching.c -- which slots hold up the log in coordinated mode, who is to blame, and what is done.
+ *
+ * docs/protocol.md, section 3, rule C7. "Is the coordinator alive?" and "are the acceptors' disks
+ * slow?" are two questions. So there are two clocks:
+ *
+ *   - for each member, since when its lowest slot of which nothing is known here has been at or
+ *     below the frontier. After a little, everybody is asked; after the member's patience, its
+ *     slots are taken over.
+ *   - for the log, since when the slot above chosen_to has been a hole although its value is at
+ *     hand. Then its Accept is said again, for whoever missed it; taking it over comes much later.
+ *
+ * Both cost nothing while all goes well: a few comparisons a turn.
+ */
+#include <assert.h>
+
+#include "base/planted.h"
+#include "replica/internal.h"
+
+#define ASK_AFTER_NS (3 * NS_PER_MS)
+#define PATIENCE_MIN_NS (6 * NS_PER_MS)
+#define PATIENCE_MAX_NS (12 * NS_PER_MS)
+/* One live node after the other sets out to take slots over, so far apart. */
+#define TURN_NS (6 * NS_PER_MS)
+/* Of the slots above chosen_to, so many are looked at when the log is stuck. */
+#define STUCK_SPAN 64
+/* Behind a peer by more than this, its disk is asked and not the acceptors. */
+#define FAR_BEHIND 256
+#define ASK_SPAN 2048
+#define ASK_WAIT_MAX_NS (100 * NS_PER_MS)
+
+void watching_start(struct replica *r)
+{
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        struct watch *w = &r->watches[i];
+        delays_init(&w->passing, PATIENCE_MIN_NS / 4);
+        w->known = replica_slot_of(r, i, r->slots.first);
+        w->width = AHEAD_MIN;
+    }
+    /* What this node may have used before its start, it recovers without being asked. */
+    r->watches[r->self].width = AHEAD_MAX;
+}
+
+uint64_t watching_patience(const struct replica *r, uint32_t index)
+{
+    uint64_t patience = 4 * delays_p99(&r->watches[index].passing);
+    return min_u64(max_u64(patience, PATIENCE_MIN_NS), PATIENCE_MAX_NS);
+}
+
+void watching_on_sign(struct replica *r, uint32_t index, bool proposes)
+{
+    struct watch *w = &r->watches[index];
+    w->suspected = false;
+    w->suspect_ns = 0;
+    if (proposes)
+        w->width = AHEAD_MIN;
+}
+
+struct member_set watching_broken(const struct replica *r)
+{
+    struct member_set broken = {0};
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        if (i != r->self && !r->peers[i].connected)
+            member_set_add(&broken, i);
+    }
+    return broken;
+}
+
+/* More than half of all report their stream to it as broken. */
+static bool watching_is_cut_off(const struct replica *r, uint32_t index)
+{
+    if (index == r->self || r->peers[index].connected)
+        return false;
+    struct member_set reporters = {0};
+    member_set_add(&reporters, r->self);
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        if (i != r->self && i != index && r->peers[i].connected &&
+            member_set_has(r->peers[i].progress.broken, index))
+            member_set_add(&reporters, i);
+    }
+    return members_is_majority(replica_members(r), reporters);
+}
+
+/* How many live nodes set out before this one to take over that member's slots. */
+static uint64_t watching_rank(const struct replica *r, uint32_t index)
+{
+    uint32_t n = replica_members(r)->count;
+    uint64_t rank = 0;
+    if (PLANTED(PLANTED_REVOKERS_DUEL))
+        return 0;
+    for (uint32_t step = 1; step < n; step++) {
+        uint32_t other = (index + step) % n;
+        if (other == r->self)
+            return rank;
+        rank += r->peers[other].connected && !r->watches[other].suspected;
+    }
+    return rank;
+}
+
+/* ---- Is this node itself to blame? --------------------------------------------------------- */
+
+/* A late turn, or a commit that takes long: what was not heard meanwhile says nothing. */
+static void watching_check_self(struct replica *r)
+{
+    uint64_t late = r->promised_wake_ns != 0 && r->now_ns > r->promised_wake_ns
+                        ? r->now_ns - r->promised_wake_ns
+                        : 0;
+    if (late >= PATIENCE_MIN_NS / 2)
+        r->calm_ns = r->now_ns;
+    bool is_long = r->commit_sequence != 0 && r->now_ns - r->commit_began_ns >= PATIENCE_MIN_NS;
+    if (is_long && r->calmed_commit_ns != r->commit_began_ns) {
+        r->calmed_commit_ns = r->commit_began_ns;
+        r->calm_ns = r->now_ns;
+    }
+}
+
+static uint64_t watching_since(const struct replica *r, uint64_t since_ns)
+{
+    return max_u64(since_ns, r->calm_ns);
+}
+
+/* ---- One member's slots -------------------------------------------------------------------- */
+
+void watching_advance(struct replica *r, uint32_t index)
+{
+    struct watch *w = &r->watches[index];
+    uint32_t n = replica_members(r)->count;
+    uint64_t before = w->known;
+    if (w->known < r->slots.first)
+        w->known = replica_slot_of(r, index, r->slots.first);
+    for (;;) {
+        const struct slot *slot = slots_find(&r->slots, w->known);
+        if (slot == NULL || (slot->chosen == NULL && slot->acceptor.value == NULL))
+            break;
+        w->known += n;
+    }
+    if (w->known > r->frontier)
+        w->since_ns = 0;
+    else if (w->since_ns == 0 || w->known != before) {
+        w->since_ns = r->now_ns;
+        w->ask_due_ns = 0;
+    }
+    if (w->sample_slot != 0 && w->known > w->sample_slot) {
+        delays_add(&w->passing, r->now_ns - w->sample_ns);
+        w->sample_slot = 0;
+    }
+    if (w->sample_slot == 0 && w->known <= r->frontier) {
+        w->sample_slot = r->frontier;
+        w->sample_ns = r->now_ns;
+    }
+}
+
+/* Rule C7 (b): nothing seen. */
+static int watching_ask(struct replica *r, uint32_t index)
+{
+    struct watch *w = &r->watches[index];
+    uint64_t since = watching_since(r, w->since_ns);
+    uint64_t due = w->ask_due_ns != 0 ? w->ask_due_ns : since + ASK_AFTER_NS;
+    if (r->now_ns < due) {
+        replica_wake_at(r, due);
+        return 0;
+    }
+    w->ask_wait_ns = w->ask_due_ns == 0 ? 2 * watching_patience(r, index) : 2 * w->ask_wait_ns;
+    w->ask_wait_ns = min_u64(w->ask_wait_ns, ASK_WAIT_MAX_NS);
+    w->ask_due_ns = r->now_ns + w->ask_wait_ns;
+    replica_wake_at(r, w->ask_due_ns);
+    uint64_t last = min_u64(r->frontier, replica_window_end(r));
+    if (last < w->known)
+        return 0;
+    struct interval i = {.first = w->known, .last = last, .stride = replica_members(r)->count};
+    i.last = i.first + (i.last - i.first) / i.stride * i.stride;
+    return asking_send(r, interval_clip(i, i.first, i.first + ASK_SPAN));
+}
+
+static int watching_revoke(struct replica *r, uint32_t index, uint64_t first)
+{
+    struct watch *w = &r->watches[index];
+    if (watching_is_cut_off(r, index))
+        w->width = AHEAD_MAX;
+    uint64_t last = min_u64(max_u64(r->frontier, first) + w->width - 1, replica_window_end(r));
+    if (index == r->self)
+        last = min_u64(max_u64(r->own.restart_to, first), replica_window_end(r));
+    if (last < first)
+        return 0;
+    w->suspected = index != r->self;
+    w->width = min_u64(4 * w->width, AHEAD_MAX);
+    return revoking_begin(r, index, first, last);
+}
+
+/*
+ * When the member's slots are to be taken over because it is silent; NEVER: no reason.
+ */
+static uint64_t watching_due(struct replica *r, uint32_t index)
+{
+    struct watch *w = &r->watches[index];
+    bool cut_off = watching_is_cut_off(r, index);
+    bool is_hole = w->since_ns != 0;
+    if (index == r->self) {
+        /* Rule C9: own slots that an earlier life may have used. Others are skipped, not fought
+           for, and what this life used is at hand. */
+        if (w->known > r->own.restart_to || w->known > replica_window_end(r))
+            return NEVER;
+        if (w->suspect_ns == 0)
+            w->suspect_ns = r->now_ns;
+        return watching_since(r, w->suspect_ns) + 2 * watching_patience(r, index);
+    }
+    /* Of who is known to be silent, some is taken over ahead, before anyone waits for it. */
+    bool is_short = w->known < r->frontier + w->width / 4;
+    bool ahead = (w->suspected || cut_off) && is_short && w->known <= replica_window_end(r);
+    if (!is_hole && !ahead) {
+        w->suspect_ns = 0;
+        return NEVER;
+    }
+    if (ahead && w->suspect_ns == 0)
+        w->suspect_ns = r->now_ns;
+    uint64_t turn = watching_rank(r, index) * TURN_NS;
+    if (ahead)
+        return watching_since(r, w->suspect_ns) + turn;
+    return watching_since(r, w->since_ns) + watching_patience(r, index) + turn;
+}
+
+static int watching_member(struct replica *r, uint32_t index)
+{
+    struct watch *w = &r->watches[index];
+    watching_advance(r, index);
+    TRY(revoking_tick(r, index));
+    if (w->since_ns != 0 && !(PLANTED(PLANTED_LINK_STARVES) && index != r->self))
+        TRY(watching_ask(r, index));
+    uint64_t due = watching_due(r, index);
+    if (due == NEVER || w->revocation != NULL)
+        return 0;
+    if (!PLANTED(PLANTED_REVOKERS_DUEL))
+        due = max_u64(due, w->retry_ns);
+    if (r->now_ns < due) {
+        replica_wake_at(r, due);
+        return 0;
+    }
+    /* A peer has it for sure: then it is fetched, not fought for. */
+    bool asked = false;
+    if (w->since_ns != 0 && w->known == r->chosen_to + 1)
+        TRY(learning_fetch_from(r, w->known, &asked));
+    return asked ? 0 : watching_revoke(r, index, w->known);
+}
+
+/* ---- The log is stuck ---------------------------------------------------------------------- */
+
+/* Rule C7 (a): say each Accept once again to whoever has not voted. */
+static int watching_echo(struct replica *r)
+{
+    uint64_t last = min_u64(r->frontier, r->chosen_to + STUCK_SPAN);
+    for (uint64_t s = r->chosen_to + 1; s <= last; s++) {
+        struct slot *slot = slots_find(&r->slots, s);
+        if (slot == NULL || slot->chosen != NULL || slot->acceptor.value == NULL || slot->echoed)
+            continue;
+        slot->echoed = true;
+        bool same = ballot_cmp(slot->learner.ballot, slot->acceptor.accepted) == 0;
+        for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+            if (i != r->self && !(same && member_set_has(slot->learner.voters, i)))
+                TRY(asking_echo(r, i, s, slot));
+        }
+    }
+    return 0;
+}
+
+/* Value seen, not chosen: the coordinator is not to blame. */
+static int watching_stuck(struct replica *r)
+{
+    uint64_t number = r->stuck_slot;
+    uint32_t index = replica_coordinator(r, number);
+    uint64_t patience = watching_patience(r, index);
+    uint64_t since = watching_since(r, r->stuck_ns);
+    if (r->now_ns < since + patience) {
+        replica_wake_at(r, since + patience);
+        return 0;
+    }
+    TRY(watching_echo(r));
+    /* Slow disks are no reason to take anything over. */
+    uint64_t due = since + max_u64(5 * patience, 4 * delays_p99(&r->commit_delays));
+    due += watching_rank(r, index) * TURN_NS;
+    due = max_u64(due, r->watches[index].retry_ns);
+    if (r->now_ns < due) {
+        replica_wake_at(r, due);
+        return 0;
+    }
+    if (r->watches[index].revocation != NULL)
+        return 0;
+    bool asked = false;
+    TRY(learning_fetch_from(r, number, &asked));
+    return asked ? 0 : watching_revoke(r, index, number);
+}
+
+static int watching_log(struct replica *r)
+{
+    uint64_t number = r->chosen_to + 1;
+    if (number > r->frontier || number > replica_window_end(r)) {
+        r->stuck_ns = 0;
+        return 0;
+    }
+    if (r->stuck_ns == 0 || r->stuck_slot != number) {
+        r->stuck_ns = r->now_ns;
+        r->stuck_slot = number;
+    }
+    const struct slot *slot = slots_find(&r->slots, number);
+    if (slot != NULL && slot->acceptor.value != NULL)
+        return watching_stuck(r);
+    return 0;
+}
+
+static bool watching_is_idle(const struct replica *r)
+{
+    return !proposing_has_work(r) && r->batches == 0;
+}
+
+int watching_tick(struct replica *r)
+{
+    if (PLANTED(PLANTED_TAIL_HOLE) && watching_is_idle(r))
+        return 0;
+    watching_check_self(r);
+    TRY(learning_tick_fetch(r));
+    for (uint32_t i = 0; i < replica_members(r)->count; i++)
+        TRY(watching_member(r, i));
+    return watching_log(r);
+}

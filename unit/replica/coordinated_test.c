@@ -1,0 +1,246 @@
+/*
+ * coordinated_test.c -- the rules of coordinated mode, one test each: docs/protocol.md, section 3.
+ */
+#include "../unit.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "bench.h"
+
+static struct bench *open_bench(uint32_t count)
+{
+    struct bench *b = mem_alloc(sizeof(*b));
+    assert_non_null(b);
+    bench_open_coordinated(b, count);
+    return b;
+}
+
+static void close_bench(struct bench *b)
+{
+    bench_close(b);
+    mem_free(b);
+    assert_int_equal(mem_outstanding(), 0);
+}
+
+static void assert_put(const struct bench *b, uint64_t handle)
+{
+    assert_true(b->answers[handle].given);
+    assert_int_equal(b->answers[handle].status, ANSWER_OK);
+    assert_true(b->answers[handle].applied);
+}
+
+/* Alone, and so without anybody to skip for. */
+static void a_cluster_of_one_serves(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(1);
+    bench_put(b, 0, 1, "k", "v");
+    bench_get(b, 0, 2, "k");
+    bench_run(b, 20);
+    assert_put(b, 1);
+    assert_string_equal(b->answers[2].value, "v");
+    close_bench(b);
+}
+
+static void every_node_writes_and_all_agree(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    bench_run(b, 20);
+    for (uint32_t i = 0; i < 30; i++) {
+        bench_put(b, i % 3, i, i % 2 == 0 ? "a" : "b", "v");
+        bench_run(b, 2);
+    }
+    bench_run(b, 200);
+    for (uint32_t i = 0; i < 30; i++)
+        assert_put(b, i);
+    assert_true(bench_is_converged(b));
+    close_bench(b);
+}
+
+/* C1: no Prepare; one Accept to each, one vote of each to each. */
+static void a_write_takes_one_round(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    bench_put(b, 0, 1, "k", "v");
+    bench_run(b, 20); /* The first write also waits for the reservation. */
+    uint64_t accepts = b->sent[MESSAGE_ACCEPT];
+    uint64_t votes = b->sent[MESSAGE_VOTED];
+    bench_put(b, 0, 2, "k", "w");
+    bench_run(b, 3); /* A turn for the proposer, one for the votes, one for their count. */
+    assert_put(b, 2);
+    assert_int_equal(b->sent[MESSAGE_ACCEPT] - accepts, 2);
+    assert_int_equal(b->sent[MESSAGE_VOTED] - votes, 6);
+    assert_int_equal(b->sent[MESSAGE_PREPARE_RANGE], 0);
+    close_bench(b);
+}
+
+/* Section 8, row 34. */
+static void an_idle_cluster_stands_still(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    bench_put(b, 0, 1, "k", "v");
+    bench_put(b, 1, 2, "k", "v");
+    bench_run(b, 1000);
+    assert_true(bench_is_converged(b));
+    uint64_t sent = 0;
+    for (size_t i = 0; i < sizeof(b->sent) / sizeof(b->sent[0]); i++)
+        sent += i == MESSAGE_HEARTBEAT ? 0 : b->sent[i];
+    uint64_t heartbeats = b->sent[MESSAGE_HEARTBEAT];
+    struct replica_status before;
+    struct replica_status after;
+    replica_get_status(b->nodes[2], &before);
+    bench_run(b, 10000);
+    replica_get_status(b->nodes[2], &after);
+    for (size_t i = 0; i < sizeof(b->sent) / sizeof(b->sent[0]); i++)
+        sent -= i == MESSAGE_HEARTBEAT ? 0 : b->sent[i];
+    assert_int_equal(sent, 0);
+    assert_int_equal(before.position, after.position);
+    assert_int_equal(before.frontier, after.frontier);
+    assert_int_equal(b->sent[MESSAGE_HEARTBEAT] - heartbeats, 6 * 100);
+    close_bench(b);
+}
+
+static void a_dead_node_stops_nobody_for_long(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    for (uint32_t i = 0; i < 9; i++)
+        bench_put(b, i % 3, i, "k", "v");
+    bench_run(b, 50);
+    b->dead[2] = true;
+    bench_put(b, 0, 20, "k", "w");
+    bench_run(b, 30);
+    assert_put(b, 20);
+    for (uint32_t i = 30; i < 60; i++) {
+        bench_put(b, i % 2, i, "k", "x");
+        bench_run(b, 3);
+    }
+    bench_run(b, 20);
+    for (uint32_t i = 30; i < 60; i++)
+        assert_put(b, i);
+    assert_true(bench_is_converged(b));
+    close_bench(b);
+}
+
+/* C9: what was reserved before a restart is never used again. */
+static void a_restart_begins_behind_what_was_reserved(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    bench_put(b, 0, 1, "k", "v");
+    bench_run(b, 50);
+    struct replica_status status;
+    replica_get_status(b->nodes[0], &status);
+    uint64_t reserved = status.reserved_to;
+    assert_true(reserved > 0);
+    bench_restart(b, 0);
+    bench_run(b, 300);
+    replica_get_status(b->nodes[0], &status);
+    assert_true(status.position > reserved);
+    bench_put(b, 0, 2, "k", "w");
+    bench_put(b, 1, 3, "l", "x");
+    bench_run(b, 200);
+    assert_put(b, 2);
+    assert_put(b, 3);
+    assert_true(b->answers[2].slot > reserved);
+    assert_true(bench_is_converged(b));
+    close_bench(b);
+}
+
+static void all_restart_and_go_on(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    for (uint32_t round = 0; round < 12; round++) {
+        for (uint32_t i = 0; i < 3; i++)
+            bench_put(b, i, 10 * round + i, "k", "v");
+        bench_run(b, 300);
+        for (uint32_t i = 0; i < 3; i++)
+            assert_put(b, 10 * round + i);
+        for (uint32_t i = 0; i < 3; i++)
+            bench_restart(b, i);
+        bench_run(b, 500);
+    }
+    assert_true(bench_is_converged(b));
+    close_bench(b);
+}
+
+static bool lose_between_1_and_2(const struct bench *b, const struct bench_letter *l)
+{
+    (void)b;
+    return l->from + l->to == 1;
+}
+
+/* Section 8, row 38. */
+static void one_link_down_starves_nobody(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    bench_run(b, 20);
+    b->lose = lose_between_1_and_2;
+    for (uint32_t i = 0; i < 60; i++) {
+        bench_put(b, i % 3, i, "k", "v");
+        bench_run(b, 20);
+    }
+    bench_run(b, 200);
+    for (uint32_t i = 0; i < 60; i++)
+        assert_put(b, i);
+    assert_true(bench_is_converged(b));
+    close_bench(b);
+}
+
+static void reads_of_all_kinds(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    bench_put(b, 0, 1, "k", "v");
+    bench_run(b, 20);
+    bench_get_as(b, 1, 2, "k", CONSISTENCY_BARRIER);
+    bench_get_as(b, 1, 3, "k", CONSISTENCY_QUORUM);
+    bench_get_as(b, 1, 4, "k", CONSISTENCY_SEQUENTIAL);
+    bench_get_as(b, 2, 5, "none", CONSISTENCY_QUORUM);
+    bench_run(b, 20);
+    for (uint64_t handle = 2; handle <= 4; handle++)
+        assert_string_equal(b->answers[handle].value, "v");
+    assert_true(b->answers[5].given);
+    assert_false(b->answers[5].found);
+    close_bench(b);
+}
+
+/* A quorum read sees a write that this node has not heard of. */
+static void a_quorum_read_waits_for_what_others_accepted(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    bench_run(b, 20);
+    b->dead[2] = true;
+    bench_put(b, 0, 1, "k", "v");
+    bench_run(b, 40);
+    assert_put(b, 1);
+    b->dead[2] = false;
+    bench_get_as(b, 2, 2, "k", CONSISTENCY_QUORUM);
+    bench_run(b, 300);
+    assert_string_equal(b->answers[2].value, "v");
+    close_bench(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cluster_of_one_serves),
+        cmocka_unit_test(every_node_writes_and_all_agree),
+        cmocka_unit_test(a_write_takes_one_round),
+        cmocka_unit_test(an_idle_cluster_stands_still),
+        cmocka_unit_test(a_dead_node_stops_nobody_for_long),
+        cmocka_unit_test(a_restart_begins_behind_what_was_reserved),
+        cmocka_unit_test(all_restart_and_go_on),
+        cmocka_unit_test(one_link_down_starves_nobody),
+        cmocka_unit_test(reads_of_all_kinds),
+        cmocka_unit_test(a_quorum_read_waits_for_what_others_accepted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
