@@ -51,8 +51,9 @@ enum message_kind {
     MESSAGE_ACCEPT_NOOP,   /* Phase 2a, NOOP in each slot. Uses: interval, ballot. */
     MESSAGE_VOTED,         /* Phase 2b, told to all. Uses: interval = exactly the slots accepted,
                               ballot; value = NOOP when that was accepted in each, else NULL. */
-    MESSAGE_REFUSED_RANGE, /* To PREPARE_RANGE, ACCEPT, ACCEPT_NOOP. Uses: interval and ballot as
-                              asked, other = the highest promised in it. */
+    MESSAGE_REFUSED_RANGE, /* To PREPARE_RANGE, ACCEPT, ACCEPT_NOOP. Uses: ballot as asked, other =
+                              what stands in its way; interval as asked, or of ACCEPT: all slots
+                              from that one on that were promised to others. */
     MESSAGE_SKIP,          /* Own slots of the sender in which it has proposed nothing, and never
                               will. Uses: interval. */
     MESSAGE_SKIPPED,     /* Answer to SKIP. Uses: slot = the lowest slot of the receiver's that the

@@ -150,6 +150,35 @@ static int accepting_check_chosen(struct replica *r, const struct message *m)
     return learning_decide(r, m->slot, m->value);
 }
 
+/* How far from this slot on its coordinator's slots have been promised to somebody else. */
+static struct interval accepting_taken_over(const struct replica *r, uint64_t number)
+{
+    struct interval run = {0};
+    uint32_t n = replica_members(r)->count;
+    for (uint64_t s = number; s < number + AHEAD_MAX; s += n) {
+        const struct slot *slot = slots_find(&r->slots, s);
+        if (slot == NULL || slot->acceptor.promised.round == 0)
+            break;
+        (void)interval_extend(&run, s, n);
+    }
+    return run;
+}
+
+/* What was decided; of slots taken over also what follows, or it would try one by one. */
+static int accepting_tell_decided(struct replica *r, uint32_t to, uint64_t number)
+{
+    struct interval run = {0};
+    uint32_t n = replica_members(r)->count;
+    for (uint64_t s = number; s < number + AHEAD_MAX; s += n) {
+        const struct slot *slot = slots_find(&r->slots, s);
+        bool is_noop = slot != NULL && slot->chosen != NULL && slot->chosen->kind == VALUE_NOOP;
+        if (s > number && !is_noop)
+            break;
+        TRY(asking_tell(r, to, s, slot, &run));
+    }
+    return asking_tell_run(r, to, &run);
+}
+
 /* *out_slot: where to vote; NULL: nothing to vote on, and what can be said about it was said. */
 static int accepting_find(struct replica *r, uint32_t from, const struct message *m,
                           struct slot **out_slot)
@@ -162,11 +191,8 @@ static int accepting_find(struct replica *r, uint32_t from, const struct message
     struct slot *slot = NULL;
     TRY(slots_get(&r->slots, m->slot, &slot));
     replica_raise_frontier(r, m->slot);
-    if (slot->chosen != NULL) {
-        struct interval run = {0};
-        TRY(asking_tell(r, from, m->slot, slot, &run));
-        return asking_tell_run(r, from, &run);
-    }
+    if (slot->chosen != NULL)
+        return accepting_tell_decided(r, from, m->slot);
     *out_slot = slot;
     return 0;
 }
@@ -195,7 +221,8 @@ int accepting_on_accept(struct replica *r, uint32_t from, const struct message *
     if (!acceptor_on_accept(&slot->acceptor, m->ballot, m->value, &granted)) {
         if (granted)
             return accepting_repeat_vote(r, from, interval_one(m->slot), m->ballot, false);
-        TRY(accepting_refuse(r, from, interval_one(m->slot), m->ballot, slot->acceptor.promised));
+        TRY(accepting_refuse(r, from, accepting_taken_over(r, m->slot), m->ballot,
+                             slot->acceptor.promised));
         return accepting_check_chosen(r, m);
     }
     r->stats.log_bytes += slot->acceptor.value->size - bytes_before;

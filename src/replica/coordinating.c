@@ -146,6 +146,12 @@ int coordinating_on_skip(struct replica *r, uint32_t from, const struct message 
 {
     watching_on_sign(r, from, false);
     TRY(learning_decide_noops(r, m->interval));
+    /* Whoever reports its stream to that node as broken hears of it from us. */
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        struct interval skipped = m->interval;
+        if (i != r->self && i != from && member_set_has(r->peers[i].progress.broken, from))
+            TRY(asking_tell_run(r, i, &skipped));
+    }
     watching_advance(r, from);
     struct message reply = {.kind = MESSAGE_SKIPPED, .slot = r->watches[from].known};
     return replica_post(r, from, reply, 0);
@@ -319,6 +325,7 @@ int coordinating_on_refused(struct replica *r, const struct message *m)
         return 0;
     }
     revoking_on_rival(r, replica_coordinator(r, m->interval.first), m->other);
+    TRY(coordinating_on_revoked(r, m->interval));
 #ifdef DKV_PLANTED
     struct slot *slot = slots_find(&r->slots, m->interval.first);
     if ((PLANTED(PLANTED_REQUEUE_EARLY) || PLANTED(PLANTED_REQUEUE_REFUSED)) && slot != NULL &&

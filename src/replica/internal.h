@@ -88,8 +88,10 @@ struct watch {
     uint64_t sample_slot; /* The time until `known` passes this is being taken; 0: none is. */
     uint64_t sample_ns;
     struct delays passing; /* How long it takes until the member's position passes an Accept. */
+    bool relayed;          /* What was last missing of it came from others. */
     bool suspected;        /* Its slots were taken over, and it has not been heard of since. */
     uint64_t suspect_ns;   /* When it began to hold back what is ahead; 0: it does not. */
+    uint64_t revoked_to;   /* The last slot that this node set out to take over. */
     uint64_t width;        /* How much is revoked the next time. */
     uint64_t retry_ns;     /* No new attempt before: a rival is at work. */
     uint64_t heard_round;  /* The highest round heard of in its slots. */

@@ -51,6 +51,7 @@ void watching_on_sign(struct replica *r, uint32_t index, bool proposes)
 {
     struct watch *w = &r->watches[index];
     w->suspected = false;
+    w->relayed = false;
     w->suspect_ns = 0;
     if (proposes)
         w->width = AHEAD_MIN;
@@ -134,6 +135,12 @@ void watching_advance(struct replica *r, uint32_t index)
             break;
         w->known += n;
     }
+    if (w->known != before && w->ask_due_ns != 0 && w->known > w->revoked_to + n) {
+        /* We cannot hear it, but somebody can: it lives. */
+        w->relayed = true;
+        w->suspected = false;
+        w->suspect_ns = 0;
+    }
     if (w->known > r->frontier)
         w->since_ns = 0;
     else if (w->since_ns == 0 || w->known != before) {
@@ -155,7 +162,7 @@ static int watching_ask(struct replica *r, uint32_t index)
 {
     struct watch *w = &r->watches[index];
     uint64_t since = watching_since(r, w->since_ns);
-    uint64_t due = w->ask_due_ns != 0 ? w->ask_due_ns : since + ASK_AFTER_NS;
+    uint64_t due = w->ask_due_ns != 0 ? w->ask_due_ns : since + (w->relayed ? 0 : ASK_AFTER_NS);
     if (r->now_ns < due) {
         replica_wake_at(r, due);
         return 0;
@@ -184,6 +191,7 @@ static int watching_revoke(struct replica *r, uint32_t index, uint64_t first)
         return 0;
     w->suspected = index != r->self;
     w->width = min_u64(4 * w->width, AHEAD_MAX);
+    w->revoked_to = max_u64(w->revoked_to, last);
     return revoking_begin(r, index, first, last);
 }
 
