@@ -95,10 +95,9 @@ static int restoring_learnt(struct replica *r, const struct durable *d)
     TRY(restoring_slot(r, d->slot, &slot));
     if (slot == NULL)
         return 0;
-    if (d->value == NULL || (slot->chosen != NULL && !value_equal(slot->chosen, d->value)))
+    if (slot->chosen != NULL || d->value == NULL)
         return ERR_CORRUPT;
-    if (slot->chosen == NULL)
-        slot->chosen = value_ref(d->value);
+    slot->chosen = value_ref(d->value);
     return 0;
 }
 
