@@ -104,16 +104,15 @@ static int row_read(struct node *n, uint64_t number, struct row *out_row, struct
 {
     struct acceptor_store_slot slot;
     TRY(acceptor_store_read_slot(n->acceptor, number, &slot, error));
-    *out_row = (struct row){.slot = number};
-    if (slot.has_vote) {
-        out_row->promised = slot.vote.promised;
-        out_row->accepted = slot.vote.accepted;
-        out_row->vote = value_ref(slot.vote.value);
-        if (!ballot_is_none(slot.vote.accepted))
-            member_set_add(&out_row->voters, n->self);
-    }
-    if (slot.is_chosen)
-        out_row->chosen = value_ref(slot.has_learnt ? slot.learnt.value : out_row->vote);
+    *out_row = (struct row){
+        .slot = number,
+        .promised = slot.promised,
+        .accepted = slot.accepted,
+        .vote = value_ref(slot.voted),
+        .chosen = value_ref(slot.chosen),
+    };
+    if (!ballot_is_none(slot.accepted))
+        member_set_add(&out_row->voters, n->self);
     acceptor_store_slot_fini(&slot);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "store/acceptor_read.h"
 #include "store/env.h"
 
 /* The last one exists in coordinated mode only. */
@@ -287,39 +288,6 @@ int acceptor_store_commit(struct acceptor_store *s, const struct durable *record
 
 /* ---- Reading ---------------------------------------------------------------------------- */
 
-/* The record of one slot in VOTES or LEARNT. ERR_NOT_FOUND: there is none. */
-static int read_record(struct acceptor_store *s, MDB_txn *txn, enum record_table table,
-                       uint64_t slot, struct durable *out, struct store_error *error)
-{
-    uint8_t slot_key[RECORD_SLOT_KEY_SIZE];
-    struct bytes key = {.data = slot_key, .size = sizeof(slot_key)};
-    struct bytes value;
-    record_key_slot(slot, slot_key);
-    TRY(env_get(&s->env, txn, table, key, &value, error));
-    int err = record_decode_durable(table, key, value, out);
-    assert(err != ERR_NOT_FOUND);
-    return err == 0 ? 0 : env_record_error(&s->env, table, key, err, error);
-}
-
-/* One reference, the caller's. slot <= chosen_to. */
-static int read_chosen_value(struct acceptor_store *s, MDB_txn *txn, uint64_t slot,
-                             struct value **out_value, struct store_error *error)
-{
-    struct durable d;
-    int err = read_record(s, txn, RECORD_TABLE_LEARNT, slot, &d, error);
-    if (err == ERR_NOT_FOUND)
-        err = read_record(s, txn, RECORD_TABLE_VOTES, slot, &d, error);
-    if (err != 0 && err != ERR_NOT_FOUND)
-        return err;
-    if (err == 0 && d.value != NULL) {
-        *out_value = d.value;
-        return 0;
-    }
-    (void)store_error_set(error, ERR_CORRUPT, "%s: slot %llu is chosen, but its value is missing",
-                          s->env.path, (unsigned long long)slot);
-    return ERR_CORRUPT;
-}
-
 int acceptor_store_read_chosen(struct acceptor_store *s, uint64_t from, uint64_t to,
                                uint64_t bytes_max,
                                int (*on_value)(void *context, uint64_t slot, struct value *value),
@@ -328,52 +296,22 @@ int acceptor_store_read_chosen(struct acceptor_store *s, uint64_t from, uint64_t
     assert(from >= 1);
     uint64_t chosen_to = acceptor_store_chosen_to(s);
     uint64_t last = to < chosen_to ? to : chosen_to;
-    uint64_t bytes = 0;
     MDB_txn *txn;
     TRY(env_read_begin(&s->env, &txn, error));
-    int err = 0;
-    for (uint64_t slot = from; slot <= last && err == 0; slot++) {
-        struct value *v;
-        err = read_chosen_value(s, txn, slot, &v, error);
-        if (err != 0)
-            break;
-        bytes += RECORD_HEADER_SIZE + v->size;
-        if (slot > from && bytes > bytes_max) {
-            value_unref(v);
-            break;
-        }
-        err = on_value(context, slot, v);
-        if (err != 0)
-            (void)store_error_set(error, err, "%s: slot %llu: %s", s->env.path,
-                                  (unsigned long long)slot, err_text(err));
-        value_unref(v);
-    }
+    int err = read_chosen(&s->env, txn, from, last, bytes_max, on_value, context, error);
     env_read_end(txn);
     return err;
-}
-
-static int read_slot(struct acceptor_store *s, MDB_txn *txn, uint64_t slot,
-                     struct acceptor_store_slot *out, struct store_error *error)
-{
-    int err = read_record(s, txn, RECORD_TABLE_VOTES, slot, &out->vote, error);
-    if (err != 0 && err != ERR_NOT_FOUND)
-        return err;
-    out->has_vote = err == 0;
-    err = read_record(s, txn, RECORD_TABLE_LEARNT, slot, &out->learnt, error);
-    if (err != 0 && err != ERR_NOT_FOUND)
-        return err;
-    out->has_learnt = err == 0;
-    return 0;
 }
 
 int acceptor_store_read_slot(struct acceptor_store *s, uint64_t slot,
                              struct acceptor_store_slot *out_slot, struct store_error *error)
 {
     assert(slot >= 1);
-    struct acceptor_store_slot found = {.is_chosen = slot <= acceptor_store_chosen_to(s)};
+    struct acceptor_store_slot found = {0};
+    bool is_chosen = slot <= acceptor_store_chosen_to(s);
     MDB_txn *txn;
     TRY(env_read_begin(&s->env, &txn, error));
-    int err = read_slot(s, txn, slot, &found, error);
+    int err = read_slot(&s->env, txn, slot, is_chosen, &found, error);
     env_read_end(txn);
     if (err != 0)
         acceptor_store_slot_fini(&found);

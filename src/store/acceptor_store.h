@@ -80,6 +80,7 @@ int acceptor_store_commit(struct acceptor_store *s, const struct durable *record
  * The values chosen in slots from .. min(to, chosen_to), in order, until they pass bytes_max (the
  * first one always comes). from >= 1. The value is borrowed for the call, during which pages are
  * pinned: do not wait in it. An error of on_value ends the walk, and is returned.
+ * A slot that an interval says of that it holds NOOP comes with the value NOOP.
  * ERR_CORRUPT also when a slot up to chosen_to has no value.
  */
 int acceptor_store_read_chosen(struct acceptor_store *s, uint64_t from, uint64_t to,
@@ -93,7 +94,12 @@ struct acceptor_store_slot {
     bool has_learnt;
     struct durable vote;   /* DURABLE_VOTE. A reference to its value is the holder's. */
     struct durable learnt; /* DURABLE_LEARNT, likewise. */
-    bool is_chosen;        /* slot <= chosen_to: learnt's value if there is one, else vote's. */
+    bool is_chosen;        /* slot <= chosen_to. */
+    /* Together with the intervals over it (durable.h). Values are borrowed from here. */
+    struct ballot promised;
+    struct ballot accepted;
+    struct value *voted;  /* At `accepted`; NULL: no vote. */
+    struct value *chosen; /* NULL: not chosen, as far as this disk knows. */
 };
 
 /* slot >= 1. Nothing at all is 0 too, with all false. Ends with acceptor_store_slot_fini. */

@@ -107,6 +107,11 @@ int env_record_refused(const struct env *env, enum record_table table, struct by
                            name, err_text(err));
 }
 
+static const char *mode_name(enum mode mode)
+{
+    return mode == MODE_COORDINATED ? "coordinated" : "classic";
+}
+
 static int env_members_differ(const struct env *env, struct store_error *error)
 {
     return store_error_set(error, ERR_MISMATCH,
@@ -130,9 +135,9 @@ int env_identity_check(const struct env *env, const struct identity *found,
                                env->path, found->id, wanted->id, found->id, wanted->id);
     if (found->mode != wanted->mode)
         return store_error_set(error, ERR_MISMATCH,
-                               "%s: this directory was made in another mode, and keeps it: drop "
-                               "--mode, or give another directory",
-                               env->path);
+                               "%s: this directory was made for mode %s, and keeps it: drop "
+                               "--mode, give --mode %s, or give another directory",
+                               env->path, mode_name(found->mode), mode_name(found->mode));
     if (found->members.count != wanted->members.count)
         return env_members_differ(env, error);
     for (uint32_t i = 0; i < found->members.count; i++) {
