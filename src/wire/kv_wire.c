@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <inttypes.h>
 
-#include "dkv/v1/kv.pb-c.h"
 #include "paxos/value.h"
+#include "wire/kv_messages.h"
 #include "wire/pack.h"
 
 /* ---- Reasons ------------------------------------------------------------------------------- */
@@ -138,20 +138,6 @@ int wire_decode_kv_hello(struct bytes in, struct wire_arena *arena, struct wire_
 
 /* ---- Get ----------------------------------------------------------------------------------- */
 
-static Dkv__V1__Consistency put_consistency(enum wire_consistency c)
-{
-    switch (c) {
-    case WIRE_BARRIER:
-        return DKV__V1__CONSISTENCY__CONSISTENCY_BARRIER;
-    case WIRE_SEQUENTIAL:
-        return DKV__V1__CONSISTENCY__CONSISTENCY_SEQUENTIAL;
-    case WIRE_QUORUM:
-        return DKV__V1__CONSISTENCY__CONSISTENCY_QUORUM;
-    }
-    assert(!"a known consistency");
-    return DKV__V1__CONSISTENCY__CONSISTENCY_UNSPECIFIED;
-}
-
 static int take_consistency(Dkv__V1__Consistency from, enum wire_consistency *out,
                             struct wire_error *error)
 {
@@ -175,10 +161,8 @@ static int take_consistency(Dkv__V1__Consistency from, enum wire_consistency *ou
 
 int wire_encode_get(const struct wire_get *g, struct buf *out)
 {
-    Dkv__V1__GetRequest m = DKV__V1__GET_REQUEST__INIT;
-    m.key = wire_binary(g->key);
-    m.consistency = put_consistency(g->consistency);
-    m.min_slot = g->min_slot;
+    Dkv__V1__GetRequest m;
+    kv_put_get(g, &m);
     return wire_pack(&m.base, out);
 }
 
@@ -201,17 +185,8 @@ int wire_decode_get(struct bytes in, struct wire_arena *arena, struct wire_get *
 
 int wire_encode_get_answer(const struct wire_get_answer *a, struct buf *out)
 {
-    Dkv__V1__GetResponse m = DKV__V1__GET_RESPONSE__INIT;
-    m.slot = a->slot;
-    m.revision = a->revision;
-    m.node = a->node;
-    m.found = a->found;
-    if (a->found) {
-        m.value = wire_binary(a->value);
-        m.create_revision = a->create_revision;
-        m.mod_revision = a->mod_revision;
-        m.version = a->version;
-    }
+    Dkv__V1__GetResponse m;
+    kv_put_get_answer(a, &m);
     return wire_pack(&m.base, out);
 }
 
@@ -255,90 +230,10 @@ const char *wire_write_method(enum command_kind kind)
     return NULL;
 }
 
-/* NULL when there is none. */
-static Dkv__V1__Session *put_session(const struct command *c, Dkv__V1__Session *s)
-{
-    if (c->client_id.size == 0)
-        return NULL;
-    *s = (Dkv__V1__Session)DKV__V1__SESSION__INIT;
-    s->client_id = wire_binary(c->client_id);
-    s->op_id = c->op_id;
-    s->floor = c->floor;
-    s->born = c->born;
-    return s;
-}
-
-static int encode_put(const struct command *c, Dkv__V1__Session *session, struct buf *out)
-{
-    Dkv__V1__PutRequest m = DKV__V1__PUT_REQUEST__INIT;
-    m.key = wire_binary(c->key);
-    m.value = wire_binary(c->value);
-    m.session = session;
-    m.want_previous = c->want_previous;
-    return wire_pack(&m.base, out);
-}
-
-static int encode_append(const struct command *c, Dkv__V1__Session *session, struct buf *out)
-{
-    Dkv__V1__AppendRequest m = DKV__V1__APPEND_REQUEST__INIT;
-    m.key = wire_binary(c->key);
-    m.value = wire_binary(c->value);
-    m.session = session;
-    m.want_previous = c->want_previous;
-    return wire_pack(&m.base, out);
-}
-
-static int encode_delete(const struct command *c, Dkv__V1__Session *session, struct buf *out)
-{
-    Dkv__V1__DeleteRequest m = DKV__V1__DELETE_REQUEST__INIT;
-    m.key = wire_binary(c->key);
-    m.session = session;
-    m.want_previous = c->want_previous;
-    return wire_pack(&m.base, out);
-}
-
-static int encode_cas(const struct command *c, Dkv__V1__Session *session, struct buf *out)
-{
-    Dkv__V1__CompareAndSetRequest m = DKV__V1__COMPARE_AND_SET_REQUEST__INIT;
-    m.key = wire_binary(c->key);
-    m.value = wire_binary(c->value);
-    m.session = session;
-    m.want_previous = c->want_previous;
-    switch (c->expect) {
-    case EXPECT_NOTHING:
-        break;
-    case EXPECT_ABSENT:
-        m.expect_case = DKV__V1__COMPARE_AND_SET_REQUEST__EXPECT_EXPECT_ABSENT;
-        m.expect_absent = true;
-        break;
-    case EXPECT_VALUE:
-        m.expect_case = DKV__V1__COMPARE_AND_SET_REQUEST__EXPECT_EXPECT_VALUE;
-        m.expect_value = wire_binary(c->expected);
-        break;
-    case EXPECT_REVISION:
-        m.expect_case = DKV__V1__COMPARE_AND_SET_REQUEST__EXPECT_EXPECT_REVISION;
-        m.expect_revision = c->expected_revision;
-        break;
-    }
-    return wire_pack(&m.base, out);
-}
-
 int wire_encode_write(const struct command *c, struct buf *out)
 {
-    Dkv__V1__Session room;
-    Dkv__V1__Session *session = put_session(c, &room);
-    switch (c->kind) {
-    case COMMAND_PUT:
-        return encode_put(c, session, out);
-    case COMMAND_APPEND:
-        return encode_append(c, session, out);
-    case COMMAND_DELETE:
-        return encode_delete(c, session, out);
-    case COMMAND_CAS:
-        return encode_cas(c, session, out);
-    }
-    assert(!"a known kind");
-    return ERR_INVALID;
+    struct kv_write_message m;
+    return wire_pack(kv_put_write(c, &m), out);
 }
 
 /* ---- Writes: decoding ---------------------------------------------------------------------- */
@@ -467,22 +362,8 @@ struct wire_write_answer wire_write_answer_of(const struct result *r, uint32_t n
 
 int wire_encode_write_answer(const struct wire_write_answer *a, struct buf *out)
 {
-    Dkv__V1__WriteResponse m = DKV__V1__WRITE_RESPONSE__INIT;
-    m.slot = a->slot;
-    m.revision = a->revision;
-    m.node = a->node;
-    m.applied = a->applied;
-    m.found = a->found;
-    m.duplicate = a->duplicate;
-    m.omitted = a->omitted;
-    if (a->has_previous) {
-        m.before_case = DKV__V1__WRITE_RESPONSE__BEFORE_PREVIOUS;
-        m.previous = wire_binary(a->previous);
-    }
-    if (a->has_output) {
-        m.after_case = DKV__V1__WRITE_RESPONSE__AFTER_OUTPUT;
-        m.output = wire_binary(a->output);
-    }
+    Dkv__V1__WriteResponse m;
+    kv_put_write_answer(a, &m);
     return wire_pack(&m.base, out);
 }
 

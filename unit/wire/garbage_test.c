@@ -6,6 +6,7 @@
  */
 #include "samples.h"
 
+#include "wire/batch_wire.h"
 #include "wire/health_wire.h"
 
 #define ROUNDS 10000
@@ -488,7 +489,102 @@ static int decode_health_answer(struct bytes in, struct wire_arena *arena, struc
     return 0;
 }
 
+/* ---- Batch --------------------------------------------------------------------------------- */
+
+static void sample_many(struct buf *out, uint64_t choice)
+{
+    struct wire_list list = {0};
+    struct wire_get g = {.key = bytes_of("key")};
+    struct command c = sample_put();
+    for (uint64_t i = 0; i < choice % 4; i++)
+        add(wire_batch_add_get(&list, choice + i, 5, &g));
+    add(wire_batch_add_write(&list, choice, 0, &c));
+    add(buf_append(out, buf_bytes(&list.buf)));
+    wire_list_fini(&list);
+}
+
+static int decode_batch_op(const struct wire_batch_op *op, struct wire_arena *arena,
+                           struct wire_list *again, struct wire_error *error)
+{
+    struct wire_get g;
+    struct command c;
+    if (!op->is_known)
+        return ERR_INVALID;
+    if (op->is_get) {
+        TRY(wire_decode_get(op->body, arena, &g, error));
+        add(wire_batch_add_get(again, op->number, op->timeout_ms, &g));
+        return 0;
+    }
+    TRY(wire_decode_write(op->kind, op->body, arena, &c, error));
+    add(wire_batch_add_write(again, op->number, op->timeout_ms, &c));
+    return 0;
+}
+
+static int decode_batch(struct bytes in, struct wire_arena *arena, struct buf *again)
+{
+    struct wire_error error;
+    uint32_t count = 0;
+    TRY(wire_batch_count(in, &count, &error));
+    struct wire_list list = {0};
+    int err = 0;
+    for (uint32_t i = 0; i < count && err == 0; i++) {
+        struct wire_batch_op op;
+        err = wire_batch_next_op(&in, &op, &error);
+        if (err == 0)
+            err = decode_batch_op(&op, arena, &list, &error);
+    }
+    if (err == 0)
+        add(buf_append(again, buf_bytes(&list.buf)));
+    wire_list_fini(&list);
+    return err;
+}
+
+static void sample_batch_answers(struct buf *out, uint64_t choice)
+{
+    struct wire_list list = {0};
+    const struct wire_get_answer read = {.slot = choice >> 9, .found = true};
+    const struct wire_write_answer write = {.slot = 3, .applied = true};
+    const struct wire_batch_error error = {
+        .code = 1 + (uint32_t)(choice % 16), .text = "why", .reason = "R", .retry_after_ms = 9};
+    add(wire_batch_add_get_answer(&list, 1, &read));
+    add(wire_batch_add_error(&list, choice, &error));
+    add(wire_batch_add_write_answer(&list, 2, &write));
+    add(buf_append(out, buf_bytes(&list.buf)));
+    wire_list_fini(&list);
+}
+
+static int decode_batch_answers(struct bytes in, struct wire_arena *arena, struct buf *again)
+{
+    struct wire_error error;
+    struct wire_list list = {0};
+    int err = 0;
+    while (err == 0) {
+        struct wire_batch_answer a;
+        err = wire_batch_next_answer(&in, &a, &error);
+        struct wire_get_answer read;
+        struct wire_write_answer write;
+        const struct wire_batch_error failure = {
+            .code = a.code, .text = a.text, .reason = a.reason, .retry_after_ms = a.retry_after_ms};
+        if (err != 0)
+            break;
+        if (a.code != 0)
+            add(wire_batch_add_error(&list, a.number, &failure));
+        else if (a.is_get && (err = wire_decode_get_answer(a.body, arena, &read, &error)) == 0)
+            add(wire_batch_add_get_answer(&list, a.number, &read));
+        else if (!a.is_get && (err = wire_decode_write_answer(a.body, arena, &write, &error)) == 0)
+            add(wire_batch_add_write_answer(&list, a.number, &write));
+    }
+    if (err == ERR_NOT_FOUND) {
+        err = 0;
+        add(buf_append(again, buf_bytes(&list.buf)));
+    }
+    wire_list_fini(&list);
+    return err;
+}
+
 static const struct decoder decoders[] = {
+    {"batch", sample_many, decode_batch},
+    {"batch answers", sample_batch_answers, decode_batch_answers},
     {"get", sample_get, decode_get},
     {"get answer", sample_get_answer, decode_get_answer},
     {"write answer", sample_write_answer, decode_write_answer},
