@@ -90,6 +90,7 @@ struct node {
     atomic_uint links_count;        /* Any thread. */
     atomic_ullong links_made;       /* Any thread. */
     struct list ops;                /* Of struct node_op: given to the replica, not answered. */
+    struct list turn_ends;          /* Of struct turn_end. */
     struct later later;             /* What fault rules delay. */
     struct faults faults;
     struct metrics metrics;

@@ -87,6 +87,7 @@ int node_open(const struct config *config, struct node **out_node)
     n->stop_mail.run = node_on_stop;
     list_init(&n->links);
     list_init(&n->ops);
+    list_init(&n->turn_ends);
     if (mailbox_init(&n->mailbox) != 0)
         goto free_node;
     sigset_t set;
@@ -119,6 +120,7 @@ void node_close(struct node *n)
     later_fini(&n->later, n);
     assert(list_is_empty(&n->links));
     assert(list_is_empty(&n->ops));
+    assert(list_is_empty(&n->turn_ends));
     peers_fini(n);
     effects_fini(&n->effects);
     replica_close(n->replica);
@@ -189,6 +191,21 @@ static void node_carry_out(struct node *n)
     effects_clear(e);
 }
 
+void node_at_turn_end(struct node *n, struct turn_end *t)
+{
+    if (list_is_empty(&t->link))
+        list_push_back(&n->turn_ends, &t->link);
+}
+
+static void node_end_turn(struct node *n)
+{
+    while (!list_is_empty(&n->turn_ends)) {
+        struct turn_end *t = LIST_ENTRY(n->turn_ends.next, struct turn_end, link);
+        list_remove(&t->link);
+        t->run(n, t);
+    }
+}
+
 static void node_sleep(struct node *n)
 {
     uint64_t until_ns = n->effects.next_tick_ns;
@@ -218,6 +235,7 @@ static void node_turn(struct node *n)
     links_expire(n);
     node_step(n, (struct event){.kind = EVENT_TICK});
     node_carry_out(n);
+    node_end_turn(n);
     notices_remind(n);
     atomic_store_explicit(&n->applied, machine_applied(replica_machine(n->replica)),
                           memory_order_relaxed);
@@ -240,6 +258,7 @@ void node_run(struct node *n)
         list_remove(&op->link);
         op->on_end(n, op, NODE_OP_ABANDONED, NULL);
     }
+    node_end_turn(n);
 }
 
 struct faults *node_faults(struct node *n)

@@ -111,9 +111,22 @@ struct node_op {
     struct mail mail;
     struct list link;
     uint64_t began_ns;
+    bool refused; /* Came with others, when there was no room for it. */
 };
 
 void node_submit(struct node *n, struct node_op *op);
+
+/* Operations that came together. */
+struct node_ops {
+    struct list ops; /* Of struct node_op, by link. May be empty. */
+    /* Comes once, on the loop, before any of them ends; the struct is the node's until that turn's
+     * end. */
+    void (*on_taken)(struct node *n, struct node_ops *ops);
+    struct mail mail; /* The node's own. */
+};
+
+/* The same for all of them at once, in one mail. Each on_end comes on the loop. */
+void node_submit_all(struct node *n, struct node_ops *ops);
 
 /* The incoming streams of peers; the context is the node. For rpc_method. */
 extern const struct rpc_stream_events node_link_events;
@@ -125,6 +138,15 @@ void node_serve_chosen(struct node *n, const struct wire_fetch *fetch, struct rp
 void node_serve_log(struct node *n, const struct wire_log_request *request, struct rpc_call *call);
 
 /* ---- On the loop --------------------------------------------------------------------------- */
+
+/* Something to do at the end of a turn, when all its answers were given. */
+struct turn_end {
+    struct list link; /* Initialised by its owner, who may also take it out. */
+    void (*run)(struct node *n, struct turn_end *t);
+};
+
+/* Run it once, at the end of this turn. Harmless when it waits for that already. */
+void node_at_turn_end(struct node *n, struct turn_end *t);
 
 /* Texts are borrowed until the next turn. */
 void node_get_status(struct node *n, struct wire_status *out_status);
