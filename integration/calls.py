@@ -94,6 +94,13 @@ class Client:
         request = kv_pb2.CompareAndSetRequest(key=key, value=value, session=session, **fields)
         return self.call("/dkv.v1.KV/CompareAndSet", request, kv_pb2.WriteResponse, timeout)
 
+    def batch(self, requests):
+        """Batch: an iterator of BatchRequests gives one of BatchResponses."""
+        call = self.channel.stream_stream(
+            "/dkv.v1.KV/Batch", request_serializer=kv_pb2.BatchRequest.SerializeToString,
+            response_deserializer=kv_pb2.BatchResponse.FromString)
+        return call(requests, wait_for_ready=True)
+
     def health(self, **how):
         return self.call("/dkv.v1.Admin/Health", admin_pb2.HealthRequest(),
                          admin_pb2.HealthResponse, **how)

@@ -74,6 +74,18 @@ class Requests(case.Case):
                 self.assertTrue(error.details())
         self.check_unchanged()
 
+    def test_batches_that_are_none(self):
+        """A stream ends with the words for what came, and the node takes the next one."""
+        call = self.client.channel.stream_stream("/dkv.v1.KV/Batch", request_serializer=None,
+                                                 response_deserializer=None)
+        many = b"\x0a\x02\x08\x01" * 1025
+        for body, words in ((b"\xff", "protobuf"), (b"\x0a\xff\xff\xff\xff\x0f", "protobuf"),
+                            (b"\x0a\x06\x08\x01\x1a\x00\x22\x00", "one operation"),
+                            (many, "1024")):
+            error = self.fails(Code.INVALID_ARGUMENT, list, call(iter([body]), timeout=10))
+            self.assertIn(words, error.details())
+        self.check_unchanged()
+
     def test_unknown_method(self):
         for method in ("/dkv.v1.KV/Steal", "/dkv.v2.KV/Get", "/x"):
             self.fails(Code.UNIMPLEMENTED, self.client.raw, method, b"", timeout=5)
