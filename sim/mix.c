@@ -177,7 +177,8 @@ static void mix_draw_limits(struct mix *m, struct prng *p)
         m->tuning.state_bytes_max = mix_scale(p, 4096, 65536);
         m->state_fills = true;
     }
-    if (prng_chance(p, 50000)) {
+    /* In coordinated mode slots are decided, and in memory, far ahead of all that is applied. */
+    if (prng_chance(p, 50000) && m->mode == MODE_CLASSIC) {
         m->tuning.log_bytes_max = mix_scale(p, 4096, 65536);
         m->tuning.checkpoint_bytes = m->tuning.log_bytes_max / 4;
     }

@@ -181,7 +181,9 @@ void truth_choose(struct world *w, uint64_t slot, struct value *v, const char *h
                        trace_value(s->chosen), trace_value(v), how);
         return;
     }
-    WORLD_TRACE(w, "   slot %lu: chosen %s, %s", slot, trace_value(v), how);
+    /* Whole intervals of NOOPs are chosen at once, and the trace has the message that says so. */
+    if (v->kind != VALUE_NOOP || w->mix.mode == MODE_CLASSIC)
+        WORLD_TRACE(w, "   slot %lu: chosen %s, %s", slot, trace_value(v), how);
     s->chosen = value_ref(v);
     while (t->chosen_to + 1 - t->first < t->count &&
            t->slots[t->chosen_to + 1 - t->first].chosen != NULL)
@@ -245,9 +247,11 @@ static bool truth_is_remembered(const struct truth *t, uint32_t node, uint64_t s
     const struct value *chosen = t->slots[slot - t->first].chosen;
     if (view->chosen != NULL)
         return chosen != NULL && value_equal(view->chosen, chosen);
-    struct ballot promised = truth_unpack(holding_promised(h));
-    struct ballot accepted = truth_unpack(holding_accepted(h));
-    return ballot_cmp(view->promised, promised) >= 0 && ballot_cmp(view->accepted, accepted) >= 0;
+    if (ballot_cmp(view->accepted, truth_unpack(holding_accepted(h))) < 0)
+        return false;
+    /* A promise over an interval may be lower than an earlier one where it told what was chosen. */
+    bool may_fall = chosen != NULL && h->range_promised > h->promised;
+    return may_fall || ballot_cmp(view->promised, truth_unpack(holding_promised(h))) >= 0;
 }
 
 void truth_on_start(struct world *w, uint32_t node)
