@@ -118,7 +118,8 @@ static int revoking_accept(struct replica *r, struct revocation *v)
     struct interval run = {0};
     for (uint64_t s = i.first; s <= i.last; s += i.stride) {
         struct slot *slot = slots_find(&r->slots, s);
-        if (slot != NULL && slot->chosen != NULL)
+        /* Decided, or forgotten since: then it was decided, and may hold a value. */
+        if (s < r->slots.first || (slot != NULL && slot->chosen != NULL))
             continue;
         struct value *value = revoker_value(&v->revoker, s);
 #ifdef DKV_PLANTED
