@@ -3,6 +3,9 @@
  *
  * What is above the durable applied slot is in memory, what is at or below it is on the disk: the
  * loop decides which, and takes references of what it has; the reader reads, encodes and answers.
+ *
+ * In coordinated mode whole runs of one coordinator's slots hold NOOP: they go as intervals, ahead
+ * of the slots that are told one by one.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -21,8 +24,9 @@ struct request {
     struct rpc_call *call;
     struct wire_fetch fetch;
     bool on_disk;
-    struct value **values; /* From memory: of slots first, first + 1, ...; NULL: not known. */
+    struct value **values; /* Of slots fetch.from, fetch.from + 1, ...; NULL: not known. */
     size_t values_count;
+    size_t values_max;
 };
 
 static void request_free(struct request *r)
@@ -58,71 +62,103 @@ void reads_end(struct node *n)
 
 /* ---- On the reader ------------------------------------------------------------------------- */
 
-struct encoding {
-    struct wire_list list;
-    uint64_t last; /* The slot that was added last; 0: none. */
-};
-
-static int encode_value(void *context, uint64_t slot, struct value *value)
+static int request_on_value(void *context, uint64_t slot, struct value *value)
 {
-    struct encoding *e = context;
-    int err = wire_chosen_add(&e->list, slot, value->kind, value->tag, value_bytes(value));
-    if (err == 0)
-        e->last = slot;
-    return err;
+    struct request *r = context;
+    assert(r->values_count < r->values_max && slot == r->fetch.from + r->values_count);
+    r->values[r->values_count++] = value_ref(value);
+    return 0;
 }
 
-static int encode_memory(struct request *r, struct encoding *e)
+static int request_read(struct request *r, struct store_error *error)
 {
-    int err = 0;
-    for (size_t i = 0; i < r->values_count && err == 0; i++)
-        if (r->values[i] != NULL)
-            err = encode_value(e, r->fetch.from + i, r->values[i]);
-    return err;
+    uint64_t to = r->fetch.from + r->values_max - 1;
+    return acceptor_store_read_chosen(r->node->acceptor, r->fetch.from, to, BYTES_MAX,
+                                      request_on_value, r, error);
 }
 
-static int encode_disk(struct request *r, struct encoding *e, struct store_error *error)
+/* How many values from `at` on, every stride-th, are NOOP. */
+static size_t noops_from(const struct request *r, size_t at, size_t stride)
 {
-    uint64_t to = r->fetch.to;
-    if (to - r->fetch.from >= SLOTS_MAX)
-        to = r->fetch.from + SLOTS_MAX - 1;
-    return acceptor_store_read_chosen(r->node->acceptor, r->fetch.from, to, BYTES_MAX, encode_value,
-                                      e, error);
+    size_t count = 0;
+    for (; at < r->values_count && r->values[at] == value_noop(); at += stride)
+        count++;
+    return count;
+}
+
+/* Add runs of NOOPs as intervals, and take them out of the values. */
+static int encode_noops(struct request *r, struct wire_list *list)
+{
+    uint32_t stride = r->node->config.members.count;
+    if (r->node->config.mode != MODE_COORDINATED)
+        return 0;
+    for (size_t i = 0; i < r->values_count; i++) {
+        size_t count = noops_from(r, i, stride);
+        if (count < 2)
+            continue; /* One alone is as short as a slot. */
+        uint64_t first = r->fetch.from + i;
+        struct interval run = {
+            .first = first, .last = first + (count - 1) * stride, .stride = stride};
+        TRY(wire_chosen_add_noops(list, run));
+        for (size_t k = 0; k < count; k++)
+            r->values[i + k * stride] = NULL; /* The one NOOP is not counted. */
+    }
+    return 0;
+}
+
+/* *out_next is where to ask again; 0: nowhere. */
+static int request_encode_values(struct request *r, struct wire_list *list, uint64_t *out_next)
+{
+    /* What follows the last value that is known may be known to others. */
+    size_t count = r->values_count;
+    while (count > 0 && r->values[count - 1] == NULL)
+        count--;
+    uint64_t end = r->fetch.from + count; /* The first slot that is not in the answer. */
+    TRY(encode_noops(r, list));
+    for (size_t i = 0; i < count; i++) {
+        const struct value *v = r->values[i];
+        if (v == NULL)
+            continue;
+        int err = wire_chosen_add(list, r->fetch.from + i, v->kind, v->tag, value_bytes(v));
+        if (err == ERR_FULL) {
+            end = r->fetch.from + i;
+            break;
+        }
+        TRY(err);
+    }
+    *out_next = end > r->fetch.from && end <= r->fetch.to ? end : 0;
+    return 0;
 }
 
 static void request_encode(struct mail *mail, void *owner)
 {
     (void)owner;
     struct request *r = LIST_ENTRY(mail, struct request, mail);
-    struct encoding e = {0};
+    struct wire_list list = {0};
+    uint64_t next = 0;
     reads_end(r->node);
     struct store_error error = {.text = "no memory"};
-    int err = r->on_disk ? encode_disk(r, &e, &error) : encode_memory(r, &e);
-    if (err == ERR_FULL)
-        err = 0;
+    int err = r->on_disk ? request_read(r, &error) : 0;
     if (err == 0)
-        err = wire_chosen_end(&e.list, e.last > 0 && e.last < r->fetch.to ? e.last + 1 : 0);
+        err = request_encode_values(r, &list, &next);
+    if (err == 0)
+        err = wire_chosen_end(&list, next);
     if (err == 0) {
-        rpc_call_answer(r->call, &e.list.buf);
+        rpc_call_answer(r->call, &list.buf);
         request_free(r);
     } else {
         request_fail(r, err == ERR_NO_MEMORY ? RPC_RESOURCE_EXHAUSTED : RPC_DATA_LOSS, error.text);
     }
-    wire_list_fini(&e.list);
+    wire_list_fini(&list);
 }
 
 /* ---- On the loop --------------------------------------------------------------------------- */
 
-/* Take references of what is chosen from fetch.from on. ERR_NO_MEMORY. */
-static int request_take_memory(struct node *n, struct request *r)
+/* Take references of what is chosen from fetch.from on. */
+static void request_take_memory(struct node *n, struct request *r)
 {
-    uint64_t slots = r->fetch.to - r->fetch.from + 1;
-    slots = slots < SLOTS_MAX ? slots : SLOTS_MAX;
-    r->values = mem_alloc_zero(slots * sizeof(struct value *));
-    if (r->values == NULL)
-        return ERR_NO_MEMORY;
     size_t bytes = 0;
-    while (r->values_count < slots && bytes < BYTES_MAX) {
+    while (r->values_count < r->values_max && bytes < BYTES_MAX) {
         struct slot_view view;
         replica_get_slot(n->replica, r->fetch.from + r->values_count, &view);
         if (!view.in_memory)
@@ -133,7 +169,6 @@ static int request_take_memory(struct node *n, struct request *r)
         }
         r->values_count++;
     }
-    return 0;
 }
 
 static void request_serve(struct node *n, struct request *r)
@@ -141,10 +176,15 @@ static void request_serve(struct node *n, struct request *r)
     struct replica_status status;
     replica_get_status(n->replica, &status);
     r->on_disk = r->fetch.from <= status.durable_applied;
-    if (!r->on_disk && request_take_memory(n, r) != 0) {
+    uint64_t slots = r->fetch.to - r->fetch.from + 1;
+    r->values_max = slots < SLOTS_MAX ? slots : SLOTS_MAX;
+    r->values = mem_alloc_zero(r->values_max * sizeof(struct value *));
+    if (r->values == NULL) {
         request_fail(r, RPC_RESOURCE_EXHAUSTED, "no memory");
         return;
     }
+    if (!r->on_disk)
+        request_take_memory(n, r);
     if (!reads_begin(n)) {
         request_fail(r, RPC_RESOURCE_EXHAUSTED, "too many read the log at once: try again");
         return;
