@@ -37,7 +37,7 @@ static const struct setting table[PLACES] = {
                   false},
     [AT_DATA_DIR] = {"data-dir", "DIR", "where the data lives (data/node-N)", false},
     [AT_CLUSTER] = {"cluster", "NAME", "the same on all members (dkv)", false},
-    [AT_MODE] = {"mode", "classic", "how slots are agreed on; chosen when a directory is new",
+    [AT_MODE] = {"mode", "classic|coordinated", "of a new directory, which keeps it (classic)",
                  false},
     [AT_LISTEN_ANY] = {"listen-any", NULL, "without HOST listen on every interface", false},
     [AT_INSECURE] = {"insecure", NULL, "allow an address that others can reach, without TLS",
@@ -262,6 +262,18 @@ static bool cluster_name_is_valid(const char *name)
     return true;
 }
 
+static int take_mode(const struct settings *s, struct config *c, char *message)
+{
+    const char *mode = settings_get(s, AT_MODE);
+    c->mode = MODE_CLASSIC;
+    c->mode_given = mode != NULL;
+    if (mode != NULL && strcmp(mode, mode_name(MODE_COORDINATED)) == 0)
+        c->mode = MODE_COORDINATED;
+    else if (mode != NULL && strcmp(mode, mode_name(MODE_CLASSIC)) != 0)
+        return complain(s, AT_MODE, message, "is \"%.60s\": classic or coordinated", mode);
+    return 0;
+}
+
 static int take_names(const struct settings *s, struct config *c, char *message)
 {
     const char *cluster = settings_get(s, AT_CLUSTER);
@@ -273,12 +285,7 @@ static int take_names(const struct settings *s, struct config *c, char *message)
                         cluster, CLUSTER_NAME_SIZE_MAX);
     snprintf(c->cluster, sizeof(c->cluster), "%s", cluster);
 
-    const char *mode = settings_get(s, AT_MODE);
-    c->mode = MODE_CLASSIC;
-    c->mode_given = mode != NULL;
-    if (mode != NULL && strcmp(mode, "classic") != 0)
-        return complain(s, AT_MODE, message, "is \"%.60s\": this version knows classic only", mode);
-
+    TRY(take_mode(s, c, message));
     const char *dir = settings_get(s, AT_DATA_DIR);
     int n = dir != NULL
                 ? snprintf(c->data_dir, sizeof(c->data_dir), "%s", dir)

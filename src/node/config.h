@@ -32,7 +32,7 @@ struct config {
     char addresses[MEMBERS_MAX][ADDRESS_SIZE_MAX];
     char data_dir[CONFIG_PATH_SIZE_MAX];
     char cluster[CLUSTER_NAME_SIZE_MAX + 1];
-    enum mode mode;
+    enum mode mode;  /* Of a new directory; once a node has started, that of its directory. */
     bool mode_given; /* Else an existing directory's is taken. */
     bool faults_enabled;
     enum log_format log_format;

@@ -71,7 +71,8 @@ static int load(struct node *n, struct store_error *error)
                                n->config.data_dir, (unsigned long long)checkpoint, err_text(err),
                                n->config.data_dir);
     log_line(LOG_INFO,
-             LOG_FIELDS(log_u64("keys", machine_keys(machine)), log_u64("checkpoint", checkpoint),
+             LOG_FIELDS(log_text("mode", mode_name(n->config.mode)),
+                        log_u64("keys", machine_keys(machine)), log_u64("checkpoint", checkpoint),
                         log_u64("applied", machine_applied(machine)),
                         log_u64("boot", acceptor_store_boot(n->acceptor))),
              "restored %s", n->config.data_dir);
@@ -82,15 +83,17 @@ static int load(struct node *n, struct store_error *error)
 
 static int open_stores(struct node *n, struct store_error *error)
 {
-    const struct config *c = &n->config;
+    struct config *c = &n->config;
     uint64_t map_size = c->map_size > 0 ? c->map_size : STORE_MAP_SIZE_DEFAULT;
     struct acceptor_store_options options = {
         .dir = c->data_dir,
         .identity = {.mode = c->mode, .members = c->members, .id = c->id},
+        .keep_mode = !c->mode_given,
         .map_size_bytes = map_size,
     };
     memcpy(options.identity.cluster, c->cluster, sizeof(options.identity.cluster));
     TRY(acceptor_store_open(&options, &n->acceptor, error));
+    c->mode = acceptor_store_identity(n->acceptor)->mode;
     return state_store_open(c->data_dir, acceptor_store_identity(n->acceptor), map_size, &n->state,
                             error);
 }

@@ -5,6 +5,17 @@
 
 #include "base/mem.h"
 
+const char *mode_name(enum mode mode)
+{
+    switch (mode) {
+    case MODE_CLASSIC:
+        return "classic";
+    case MODE_COORDINATED:
+        return "coordinated";
+    }
+    return "unknown";
+}
+
 int reports_new(uint32_t capacity, struct vote_reports **out_reports)
 {
     assert(capacity <= REPORTS_MAX);

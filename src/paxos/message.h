@@ -27,6 +27,9 @@ enum mode {
     MODE_COORDINATED = 2, /* Section 3. */
 };
 
+/* "classic", "coordinated"; "unknown". Static. */
+const char *mode_name(enum mode mode);
+
 enum message_kind {
     MESSAGE_HELLO = 1, /* Who I am; first on every stream. Uses: hello. */
     MESSAGE_GOODBYE,   /* Your Hello is refused, and why. Uses: refusal. */

@@ -115,7 +115,8 @@ static int print_identity(struct buf *out, const struct identity *identity)
     TRY(print_field(out, " node ", identity->id));
     TRY(print_text(out, " cluster "));
     TRY(print_quoted(out, bytes_of(identity->cluster)));
-    TRY(print_text(out, identity->mode == MODE_CLASSIC ? " mode classic" : " mode coordinated"));
+    TRY(print_text(out, " mode "));
+    TRY(print_text(out, mode_name(identity->mode)));
     TRY(print_text(out, " members"));
     for (uint32_t i = 0; i < identity->members.count; i++)
         TRY(print_field(out, i == 0 ? " " : ",", identity->members.ids[i]));

@@ -23,6 +23,7 @@ struct acceptor_store {
     struct env env;
     int lock_fd;
     struct identity identity;
+    bool keep_mode; /* While it is opened. */
     uint64_t boot;
     bool admitted;
     _Atomic uint64_t chosen_to;
@@ -114,6 +115,8 @@ static int acceptor_start(struct acceptor_store *s, MDB_txn *txn, struct store_e
         if (!meta.has_identity || meta.boot == 0)
             return store_error_set(error, ERR_CORRUPT, "%s: the record meta/%s is missing",
                                    s->env.path, meta.has_identity ? "boot" : "identity");
+        if (s->keep_mode)
+            s->identity.mode = meta.identity.mode;
         TRY(env_identity_check(&s->env, &meta.identity, &s->identity, false, error));
         s->identity = meta.identity;
     }
@@ -152,6 +155,7 @@ int acceptor_store_open(const struct acceptor_store_options *options,
         return store_error_set(error, ERR_NO_MEMORY, "%s: out of memory", options->dir);
     s->lock_fd = -1;
     s->identity = options->identity;
+    s->keep_mode = options->keep_mode;
     int err = acceptor_open_env(s, options, error);
     if (err != 0) {
         acceptor_store_close(s);

@@ -32,6 +32,8 @@ struct acceptor_store;
 struct acceptor_store_options {
     const char *dir;          /* The node's data directory; made when missing. Borrowed. */
     struct identity identity; /* Whose it must be, or becomes. disk_id is not looked at. */
+    bool keep_mode;           /* A directory that is not new keeps its mode, whatever identity says;
+                                 else another one than identity's is refused. */
     uint64_t map_size_bytes;  /* How large it may grow: STORE_MAP_SIZE_DEFAULT. */
 };
 

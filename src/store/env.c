@@ -107,11 +107,6 @@ int env_record_refused(const struct env *env, enum record_table table, struct by
                            name, err_text(err));
 }
 
-static const char *mode_name(enum mode mode)
-{
-    return mode == MODE_COORDINATED ? "coordinated" : "classic";
-}
-
 static int env_members_differ(const struct env *env, struct store_error *error)
 {
     return store_error_set(error, ERR_MISMATCH,

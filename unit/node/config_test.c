@@ -61,7 +61,21 @@ static void test_three_nodes(void **state)
     assert_true(c.map_size == 1 << 30);
     assert_int_equal(c.queue_ops, 16384);
     assert_false(c.mode_given);
+    assert_int_equal(c.mode, MODE_CLASSIC);
     assert_false(c.faults_enabled);
+}
+
+static void test_modes(void **state)
+{
+    (void)state;
+    struct config c;
+    char message[SETTINGS_MESSAGE_SIZE_MAX];
+    assert_int_equal(LOAD(&c, message, BASE, "--mode", "coordinated"), 0);
+    assert_true(c.mode_given);
+    assert_int_equal(c.mode, MODE_COORDINATED);
+    assert_int_equal(LOAD(&c, message, BASE, "--mode", "classic"), 0);
+    assert_true(c.mode_given);
+    assert_int_equal(c.mode, MODE_CLASSIC);
 }
 
 static void test_other_actions(void **state)
@@ -134,7 +148,7 @@ static void test_bad_input(void **state)
          "makes more than 9 members"},
         {{BASE, "--cluster", ""}, "--cluster is \"\""},
         {{BASE, "--cluster", "two words"}, "--cluster is \"two words\""},
-        {{BASE, "--mode", "coordinated"}, "this version knows classic only"},
+        {{BASE, "--mode", "other"}, "--mode is \"other\": classic or coordinated"},
         {{BASE, "--data-dir", ""}, "--data-dir is to be a path"},
         {{BASE, "--log-format", "xml"}, "--log-format is \"xml\": text or json"},
         {{BASE, "--log-level", "loud"}, "--log-level is \"loud\""},
@@ -267,6 +281,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_three_nodes),
+        cmocka_unit_test(test_modes),
         cmocka_unit_test(test_other_actions),
         cmocka_unit_test(test_even_number_warns),
         cmocka_unit_test(test_who_may_reach_it),

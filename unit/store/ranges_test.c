@@ -182,6 +182,17 @@ static void test_a_directory_keeps_its_mode(void **state)
     assert_int_equal(acceptor_store_identity(s)->mode, MODE_COORDINATED);
     assert_int_equal(acceptor_store_boot(s), 2);
     acceptor_store_close(s);
+
+    /* Whoever does not insist on a mode gets what is there. */
+    struct acceptor_store_options options = options_of(MODE_CLASSIC);
+    struct store_error error;
+    options.keep_mode = true;
+    assert_int_equal(acceptor_store_open(&options, &s, &error), 0);
+    assert_int_equal(acceptor_store_identity(s)->mode, MODE_COORDINATED);
+    struct durable d = learnt_noop((struct interval){5, 20, 3});
+    assert_int_equal(fixture_commit(s, &d, 1, &error), 0);
+    acceptor_store_close(s);
+
     temp_fini(&temp);
     temp_init(&temp);
     acceptor_store_close(fixture_open(temp.path));
