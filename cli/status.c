@@ -31,8 +31,9 @@ static void set_numbers(json_t *object, const struct number *numbers, size_t cou
 static json_t *json_peer(const struct wire_peer_status *p)
 {
     const struct number numbers[] = {
-        {"applied", p->applied}, {"chosen_to", p->chosen_to}, {"lag", p->lag},
-        {"sent", p->sent},       {"dropped", p->dropped},     {"faulted", p->faulted},
+        {"applied", p->applied},   {"chosen_to", p->chosen_to}, {"lag", p->lag},
+        {"sent", p->sent},         {"dropped", p->dropped},     {"faulted", p->faulted},
+        {"position", p->position},
     };
     json_t *object = json_object();
     output_set(object, "id", output_json_u64(p->id));
@@ -52,6 +53,8 @@ static json_t *json_status(const struct admin *a, const struct wire_status *s)
         {"chosen_to", s->chosen_to},
         {"frontier", s->frontier},
         {"durable_applied", s->durable_applied},
+        {"position", s->position},
+        {"reserved_to", s->reserved_to},
         {"revision", s->revision},
         {"keys", s->keys},
         {"clients", s->clients},
@@ -67,7 +70,7 @@ static json_t *json_status(const struct admin *a, const struct wire_status *s)
     snprintf(hash, sizeof(hash), "%016" PRIx64, s->state_hash);
     output_set(object, "node", output_json_u64(s->id));
     output_set(object, "cluster", output_json_bytes(bytes_of(s->cluster)));
-    output_set(object, "mode", json_string("classic"));
+    output_set(object, "mode", json_string(mode_name(s->mode)));
     output_set(object, "version", output_json_bytes(bytes_of(s->version)));
     output_set(object, "members", json_ids(s->members.ids, s->members.count));
     output_set(object, "admitted", json_boolean(s->admitted));
@@ -156,9 +159,9 @@ static void print_text(const struct admin *a, const struct wire_status *s)
     char *disk = text_size(s->disk_bytes);
     char *cluster = text_printable(bytes_of(s->cluster), SIZE_MAX);
     printf("node %" PRIu32 " at %s\n", s->id, admin_address(a));
-    printf("  cluster   %s, %" PRIu32 " members, classic mode; version %s, start %" PRIu64
+    printf("  cluster   %s, %" PRIu32 " members, %s mode; version %s, start %" PRIu64
            ", up for %s\n",
-           cluster, s->members.count, s->version, s->boot, uptime);
+           cluster, s->members.count, mode_name(s->mode), s->version, s->boot, uptime);
     if (!s->admitted) {
         printf("  awaits   ");
         for (uint32_t i = 0; i < s->awaited_count; i++)
@@ -168,6 +171,9 @@ static void print_text(const struct admin *a, const struct wire_status *s)
     printf("  log       applied %" PRIu64 ", chosen to %" PRIu64 ", frontier %" PRIu64
            ", checkpoint at %" PRIu64 "\n",
            s->applied, s->chosen_to, s->frontier, s->durable_applied);
+    if (s->mode == MODE_COORDINATED)
+        printf("  own slots next %" PRIu64 ", reserved to %" PRIu64 "\n", s->position,
+               s->reserved_to);
     printf("  state     %" PRIu64 " keys, %" PRIu64 " clients, revision %" PRIu64
            ", hash %016" PRIx64 "\n",
            s->keys, s->clients, s->revision, s->state_hash);

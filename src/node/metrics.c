@@ -133,6 +133,9 @@ static void report_protocol(struct report *r, const struct replica_status *statu
     counter(r, "refused_ballots_total", "Own attempts that a higher ballot refused",
             s->refused_total);
     counter(r, "recovered_slots_total", "Holes that this node set out to fill", s->recovered_total);
+    counter(r, "skipped_slots_total", "Own slots skipped, in coordinated mode", s->skipped_total);
+    counter(r, "asked_total",
+            "Questions about slots that nothing was known of, in coordinated mode", s->asked_total);
     counter(r, "requeued_batches_total", "Batches that lost their slot and went to a later one",
             s->requeued_total);
     counter(r, "batches_total", "Own batches chosen", s->batches_total);

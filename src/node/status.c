@@ -30,6 +30,7 @@ static void peer_get_status(struct node *n, const struct replica_status *replica
         .sent = p->sent,
         .dropped = p->dropped,
         .faulted = n->faults.dropped[index],
+        .position = r->progress.position,
     };
 }
 
@@ -56,6 +57,8 @@ void node_get_status(struct node *n, struct wire_status *out_status)
         .applied = r.applied,
         .chosen_to = r.chosen_to,
         .frontier = r.frontier,
+        .position = r.position,
+        .reserved_to = r.reserved_to,
         .admitted = r.admitted,
         .queued_ops = r.stats.queued_ops,
         .queued_bytes = r.stats.queued_bytes,

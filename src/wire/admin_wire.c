@@ -52,6 +52,7 @@ static void put_peer(const struct wire_peer_status *p, Dkv__V1__PeerStatus *m)
     m->sent = p->sent;
     m->dropped = p->dropped;
     m->faulted = p->faulted;
+    m->position = p->position;
 }
 
 static void put_figures(const struct wire_status *s, Dkv__V1__StatusResponse *m)
@@ -76,6 +77,8 @@ static void put_figures(const struct wire_status *s, Dkv__V1__StatusResponse *m)
     m->state_bytes = s->state_bytes;
     m->log_bytes = s->log_bytes;
     m->durable_applied = s->durable_applied;
+    m->position = s->position;
+    m->reserved_to = s->reserved_to;
 }
 
 int wire_encode_status(const struct wire_status *s, struct buf *out)
@@ -116,6 +119,7 @@ static struct wire_peer_status take_peer(const Dkv__V1__PeerStatus *m)
         .sent = m->sent,
         .dropped = m->dropped,
         .faulted = m->faulted,
+        .position = m->position,
     };
 }
 
@@ -142,6 +146,8 @@ static struct wire_status take_figures(const Dkv__V1__StatusResponse *m)
         .state_bytes = m->state_bytes,
         .log_bytes = m->log_bytes,
         .durable_applied = m->durable_applied,
+        .position = m->position,
+        .reserved_to = m->reserved_to,
     };
 }
 

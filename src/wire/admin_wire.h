@@ -50,6 +50,7 @@ struct wire_peer_status {
     uint64_t sent;
     uint64_t dropped;
     uint64_t faulted;
+    uint64_t position; /* Coordinated mode: see below. */
 };
 
 struct wire_status {
@@ -78,6 +79,9 @@ struct wire_status {
     uint64_t state_bytes;
     uint64_t log_bytes;
     uint64_t durable_applied;
+    /* Coordinated mode; else 0. */
+    uint64_t position;    /* Its lowest own slot that is neither used, skipped nor revoked. */
+    uint64_t reserved_to; /* Up to where it may use own slots. */
 };
 
 int wire_encode_status(const struct wire_status *s, struct buf *out) MUST_CHECK;

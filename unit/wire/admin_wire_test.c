@@ -75,7 +75,8 @@ static struct wire_status sample_status(void)
                  .lag = 4,
                  .sent = 13,
                  .dropped = 14,
-                 .faulted = 15},
+                 .faulted = 15,
+                 .position = 23},
                 {.id = 3, .address = "localhost:5003", .refused = "another cluster"},
             },
         .version = "0.1.0",
@@ -84,6 +85,8 @@ static struct wire_status sample_status(void)
         .state_bytes = 18,
         .log_bytes = 19,
         .durable_applied = 20,
+        .position = 21,
+        .reserved_to = 22,
     };
 }
 
@@ -93,11 +96,12 @@ static void test_status(void **state)
     struct wire_status s = sample_status();
     struct wire_status in;
     assert_int_equal(wire_encode_status(&s, &f->buf), 0);
-    assert_golden(buf_bytes(&f->buf),
-                  "08011203646b7618012203010203280430053806400748015201035808600969efcdab8967452301"
-                  "700a780b80010c8a01220802120e6c6f63616c686f73743a3530303218012001300138024004480d"
-                  "500e580f8a01230803120e6c6f63616c686f73743a353030332a0f616e6f7468657220636c757374"
-                  "6572920105302e312e30980110a00111a80112b00113b80114");
+    assert_golden(
+        buf_bytes(&f->buf),
+        "08011203646b7618012203010203280430053806400748015201035808600969efcdab8967452301"
+        "700a780b80010c8a01240802120e6c6f63616c686f73743a3530303218012001300138024004480d"
+        "500e580f60178a01230803120e6c6f63616c686f73743a353030332a0f616e6f7468657220636c757374"
+        "6572920105302e312e30980110a00111a80112b00113b80114c00115c80116");
     assert_int_equal(wire_decode_status(buf_bytes(&f->buf), &f->arena, &in, &f->error), 0);
     /* All that is not text is equal, and the text is. */
     for (uint32_t i = 0; i < s.peers_count; i++) {
