@@ -152,6 +152,18 @@ static void mix_draw_clients(struct mix *m, struct prng *p)
         c->quorum_ppm = mix_ppm(p, MILLION);
 }
 
+/* How far nodes skip, reserve and take over: mostly little, so that every border is met often. */
+static void mix_draw_spans(struct mix *m, struct prng *p)
+{
+    if (prng_chance(p, 50000))
+        return;
+    struct replica_tuning *t = &m->tuning;
+    t->reserve_slots = mix_scale(p, 16, 1024);
+    t->ahead_slots_min = mix_scale(p, 4, 64);
+    t->ahead_slots_max = t->ahead_slots_min * mix_scale(p, 1, 16);
+    t->alpha = 2 * (t->reserve_slots + 2 * t->ahead_slots_max) + mix_scale(p, 1, 4096);
+}
+
 static void mix_draw_limits(struct mix *m, struct prng *p)
 {
     m->limits = machine_limits_default;
@@ -173,6 +185,8 @@ static void mix_draw_limits(struct mix *m, struct prng *p)
     uint64_t alpha = mix_scale(p, 64, 4096);
     if (prng_chance(p, 200000) && m->mode == MODE_CLASSIC)
         m->tuning.alpha = alpha;
+    if (m->mode == MODE_COORDINATED)
+        mix_draw_spans(m, p);
     if (prng_chance(p, 30000)) {
         m->tuning.state_bytes_max = mix_scale(p, 4096, 65536);
         m->state_fills = true;

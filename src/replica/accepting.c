@@ -155,7 +155,7 @@ static struct interval accepting_taken_over(const struct replica *r, uint64_t nu
 {
     struct interval run = {0};
     uint32_t n = replica_members(r)->count;
-    for (uint64_t s = number; s < number + AHEAD_MAX; s += n) {
+    for (uint64_t s = number; s < number + r->options.tuning.ahead_slots_max; s += n) {
         const struct slot *slot = slots_find(&r->slots, s);
         if (slot == NULL || slot->acceptor.promised.round == 0)
             break;
@@ -169,7 +169,7 @@ static int accepting_tell_decided(struct replica *r, uint32_t to, uint64_t numbe
 {
     struct interval run = {0};
     uint32_t n = replica_members(r)->count;
-    for (uint64_t s = number; s < number + AHEAD_MAX; s += n) {
+    for (uint64_t s = number; s < number + r->options.tuning.ahead_slots_max; s += n) {
         const struct slot *slot = slots_find(&r->slots, s);
         bool is_noop = slot != NULL && slot->chosen != NULL && slot->chosen->kind == VALUE_NOOP;
         if (s > number && !is_noop)

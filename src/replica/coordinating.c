@@ -29,7 +29,7 @@ void coordinating_start(struct replica *r)
 {
     struct coordination *own = &r->own;
     list_init(&own->inflight);
-    own->ahead = AHEAD_MIN;
+    own->ahead = r->options.tuning.ahead_slots_min;
     own->reserving_to = own->reserved_to;
     own->restart_to = max_u64(own->reserved_to, machine_applied(r->machine));
     own->position = replica_slot_of(r, r->self, own->restart_to + 1);
@@ -47,9 +47,11 @@ static int coordinating_reserve(struct replica *r)
     uint64_t base = max_u64(r->frontier, own->restart_to);
     bool is_needed =
         proposing_has_work(r) || own->position <= r->frontier || own->reserved_to > own->restart_to;
-    if (!is_needed || own->reserving_to > own->reserved_to || own->reserved_to >= base + CHUNK / 2)
+    if (!is_needed || own->reserving_to > own->reserved_to ||
+        own->reserved_to >= base + r->options.tuning.reserve_slots / 2)
         return 0;
-    struct durable record = {.kind = DURABLE_RESERVED, .slot = base + CHUNK};
+    struct durable record = {.kind = DURABLE_RESERVED,
+                             .slot = base + r->options.tuning.reserve_slots};
     TRY(replica_write(r, &record));
     own->reserving_to = record.slot;
     own->reserve_sequence = r->write_sequence;
@@ -253,7 +255,7 @@ static int coordinating_propose(struct replica *r, uint64_t number)
     list_push_back(&own->inflight, &b->link);
     own->position = number + replica_members(r)->count;
     own->last_used = number;
-    own->ahead = AHEAD_MIN;
+    own->ahead = r->options.tuning.ahead_slots_min;
     replica_raise_frontier(r, number);
     r->stats.propose_total++;
     if (PLANTED(PLANTED_ACCEPT_IS_VOTE))
@@ -363,7 +365,7 @@ static int coordinating_skip_ahead(struct replica *r)
     }
     if (own->position > r->frontier + own->ahead / 2)
         return 0;
-    own->ahead = min_u64(4 * own->ahead, AHEAD_MAX);
+    own->ahead = min_u64(4 * own->ahead, r->options.tuning.ahead_slots_max);
     struct interval skipped = {0};
     TRY(coordinating_skip_to(r, r->frontier + own->ahead, &skipped));
     if (PLANTED(PLANTED_IDLE_MOVES))

@@ -61,9 +61,6 @@ struct proposal {
 };
 
 /* docs/protocol.md, section 3. */
-#define CHUNK 16384    /* Slots in one extension of reserved_to. */
-#define AHEAD_MIN 64   /* How far an idle node skips ahead, and how much is revoked: at first, */
-#define AHEAD_MAX 4096 /* and at most: it is four times as much each time. */
 #define IDLE_NS (2 * NS_PER_MS) /* Without anything to propose for so long, a node is idle. */
 
 /* Coordinated mode: this node's own slots. */

@@ -40,7 +40,12 @@ struct replica_tuning {
     uint32_t batch_bytes_max;    /* A batch of more than one command: 64 KiB. */
     uint32_t queue_ops_max;      /* Operations waiting or under way: 16,384. */
     uint64_t queue_bytes_max;    /* Bytes of them: 64 MiB. */
-    uint64_t alpha;              /* Nobody acts on a slot above applied + alpha: 65,536. */
+    uint64_t alpha;              /* Nobody acts on a slot above applied + alpha: 65,536; at least
+                                    2 * (reserve_slots + 2 * ahead_slots_max). */
+    uint64_t reserve_slots;      /* Own slots are reserved in chunks of so many: 16,384. */
+    uint64_t ahead_slots_min;    /* So many slots an idle node skips ahead, and so many are taken
+                                    over, at first: 64; */
+    uint64_t ahead_slots_max;    /* and at most: 4,096. */
     uint64_t hedge_min_ns;       /* How long a hole is left alone, at least: 10 ms, */
     uint64_t hedge_max_ns;       /* and at most: 200 ms; up to as much again at random. */
     uint64_t heartbeat_ns;       /* 100 ms */

@@ -35,10 +35,10 @@ void watching_start(struct replica *r)
         struct watch *w = &r->watches[i];
         delays_init(&w->passing, PATIENCE_MIN_NS / 4);
         w->known = replica_slot_of(r, i, r->slots.first);
-        w->width = AHEAD_MIN;
+        w->width = r->options.tuning.ahead_slots_min;
     }
     /* What this node may have used before its start, it recovers without being asked. */
-    r->watches[r->self].width = AHEAD_MAX;
+    r->watches[r->self].width = r->options.tuning.ahead_slots_max;
 }
 
 uint64_t watching_patience(const struct replica *r, uint32_t index)
@@ -54,7 +54,7 @@ void watching_on_sign(struct replica *r, uint32_t index, bool proposes)
     w->relayed = false;
     w->suspect_ns = 0;
     if (proposes)
-        w->width = AHEAD_MIN;
+        w->width = r->options.tuning.ahead_slots_min;
 }
 
 struct member_set watching_broken(const struct replica *r)
@@ -183,14 +183,14 @@ static int watching_revoke(struct replica *r, uint32_t index, uint64_t first)
 {
     struct watch *w = &r->watches[index];
     if (watching_is_cut_off(r, index))
-        w->width = AHEAD_MAX;
+        w->width = r->options.tuning.ahead_slots_max;
     uint64_t last = min_u64(max_u64(r->frontier, first) + w->width - 1, replica_window_end(r));
     if (index == r->self)
         last = min_u64(max_u64(r->own.restart_to, first), replica_window_end(r));
     if (last < first)
         return 0;
     w->suspected = index != r->self;
-    w->width = min_u64(4 * w->width, AHEAD_MAX);
+    w->width = min_u64(4 * w->width, r->options.tuning.ahead_slots_max);
     w->revoked_to = max_u64(w->revoked_to, last);
     return revoking_begin(r, index, first, last);
 }
