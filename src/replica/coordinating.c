@@ -17,10 +17,27 @@
 #include "base/planted.h"
 #include "replica/internal.h"
 
+/* What is repeated is repeated less and less often, but not less than that. */
+#define REPEAT_NS_MAX (1000 * NS_PER_MS)
+
 /* Above which own slot nothing may be used now. */
 static uint64_t coordinating_limit(const struct replica *r)
 {
     return min_u64(r->own.reserved_to, replica_window_end(r));
+}
+
+/* The own slot to propose in next: above the frontier, and not taken over. */
+static uint64_t coordinating_next_slot(const struct replica *r)
+{
+    uint32_t n = replica_members(r)->count;
+    uint64_t s = replica_slot_of(r, r->self, max_u64(r->own.position, r->frontier + 1));
+    for (;;) {
+        const struct slot *slot = slots_find(&r->slots, s);
+        if (slot == NULL || (slot->chosen == NULL && slot->acceptor.promised.round == 0 &&
+                             slot->acceptor.value == NULL))
+            return s;
+        s += n;
+    }
 }
 
 /* ---- Reserving ----------------------------------------------------------------------------- */
@@ -44,7 +61,9 @@ void coordinating_start(struct replica *r)
 static int coordinating_reserve(struct replica *r)
 {
     struct coordination *own = &r->own;
-    uint64_t base = max_u64(r->frontier, own->restart_to);
+    /* Slots that others have taken over are passed, however many. */
+    uint64_t next = proposing_has_work(r) ? coordinating_next_slot(r) : own->position;
+    uint64_t base = max_u64(max_u64(r->frontier, own->restart_to), next - 1);
     bool is_needed =
         proposing_has_work(r) || own->position <= r->frontier || own->reserved_to > own->restart_to;
     if (!is_needed || own->reserving_to > own->reserved_to ||
@@ -184,11 +203,16 @@ static int coordinating_repeat_skips(struct replica *r)
 {
     for (uint32_t i = 0; i < replica_members(r)->count; i++) {
         struct peer *peer = &r->peers[i];
-        if (i == r->self || !peer->connected || peer->skips_due_ns == 0)
+        if (i == r->self || !peer->connected || !peer->has_link || peer->skips_due_ns == 0)
             continue;
         if (peer->skips_due_ns <= r->now_ns) {
-            peer->skips_wait_ns = min_u64(2 * peer->skips_wait_ns, 1000 * NS_PER_MS);
+            peer->skips_wait_ns = min_u64(2 * peer->skips_wait_ns, REPEAT_NS_MAX);
             peer->skips_due_ns = r->now_ns + peer->skips_wait_ns;
+            if (peer->skips_wait_ns == REPEAT_NS_MAX) {
+                /* It says nothing. Its next heartbeat will tell what it lacks. */
+                peer->skips_due_ns = 0;
+                continue;
+            }
             TRY(coordinating_announce_again(r, i, peer->skips_known));
             /* Asked for with the last one: how much do you know? */
             struct message m = {.kind = MESSAGE_SKIP,
@@ -219,20 +243,6 @@ static int coordinating_send(struct replica *r, const struct batch *b, bool all,
         return replica_post_all(r, true, &m, 0);
     value_ref(m.value);
     return replica_post(r, to, m, 0);
-}
-
-/* The own slot to propose in next: above the frontier, and not taken over. */
-static uint64_t coordinating_next_slot(const struct replica *r)
-{
-    uint32_t n = replica_members(r)->count;
-    uint64_t s = replica_slot_of(r, r->self, max_u64(r->own.position, r->frontier + 1));
-    for (;;) {
-        const struct slot *slot = slots_find(&r->slots, s);
-        if (slot == NULL || (slot->chosen == NULL && slot->acceptor.promised.round == 0 &&
-                             slot->acceptor.value == NULL))
-            return s;
-        s += n;
-    }
 }
 
 /* Rule C1: at round 0, at once. What was passed over is skipped in the same message. */
@@ -299,7 +309,7 @@ static int coordinating_repeat(struct replica *r)
                 if (!member_set_has(slot->learner.voters, i) || slot->learner.ballot.round != 0)
                     TRY(coordinating_send(r, b, false, i));
             }
-            b->wait_ns = min_u64(2 * b->wait_ns, 1000 * NS_PER_MS);
+            b->wait_ns = min_u64(2 * b->wait_ns, REPEAT_NS_MAX);
             b->due_ns = r->now_ns + b->wait_ns;
         }
         replica_wake_at(r, b->due_ns);

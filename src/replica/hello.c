@@ -125,12 +125,12 @@ int hello_on_message(struct replica *r, uint32_t index, uint64_t link, const str
     peer->link = link;
     peer->refused_us = REFUSAL_NONE;
     peer->seen_boot = max_u64(peer->seen_boot, hello->boot);
-    /* Others have seen more of this node than its disk knows of: the disk went back in time. */
-    if (hello->seen_boot > r->options.boot ||
-        (hello->seen_slot > r->own.reserving_to && !PLANTED(PLANTED_SKIP_UNRESERVED)))
-        return ERR_CORRUPT;
-    if (memcmp(hello->recorded, r->options.identity.disk_id, DISK_ID_SIZE) == 0)
+    if (memcmp(hello->recorded, r->options.identity.disk_id, DISK_ID_SIZE) == 0) {
         peer->recorded_us = true;
+        /* It has seen more of this very disk than the disk knows of: it went back in time. */
+        if (hello->seen_boot > r->options.boot || hello->seen_slot > r->own.reserving_to)
+            return ERR_CORRUPT;
+    }
     if (!peer->disk_known)
         TRY(hello_record_disk(r, index, hello));
     if (is_new) {

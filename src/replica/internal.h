@@ -205,9 +205,10 @@ struct replica {
     struct watch watches[MEMBERS_MAX];
     struct vote_run votes[MEMBERS_MAX]; /* By coordinator. */
     uint64_t round_used;                /* The highest round of an own Prepare. */
-    uint64_t stuck_ns;   /* Since when the slot above chosen_to is a hole; 0: it is not. */
-    uint64_t stuck_slot; /* That slot. */
-    uint64_t calm_ns;    /* Nobody's silence counts from before this: this node itself was late. */
+    uint64_t stuck_ns;       /* Since when the slot above chosen_to is a hole; 0: it is not. */
+    uint64_t stuck_slot;     /* That slot. */
+    uint64_t stuck_fetch_ns; /* Not to be fetched before. */
+    uint64_t calm_ns; /* Nobody's silence counts from before this: this node itself was late. */
     uint64_t calmed_commit_ns; /* The commit that was reason for it last. */
     uint64_t promised_wake_ns; /* When the last tick wanted the next one. */
     struct quorum_read quorum;

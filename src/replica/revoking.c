@@ -223,6 +223,12 @@ int revoking_tick(struct replica *r, uint32_t index)
         revoking_drop(r, index);
         return 0;
     }
+    bool begins_below = r->watches[index].known > v->revoker.interval.first;
+    if (v->due_ns <= r->now_ns && !v->revoker.prepared && begins_below) {
+        /* Others may have forgotten its first slots, and cannot promise them any more. */
+        revoking_drop(r, index);
+        return 0;
+    }
     if (v->due_ns <= r->now_ns) {
         v->wait_ns = min_u64(2 * v->wait_ns, 1000 * NS_PER_MS);
         v->due_ns = r->now_ns + v->wait_ns;

@@ -24,8 +24,7 @@
 #define TURN_NS (6 * NS_PER_MS)
 /* Of the slots above chosen_to, so many are looked at when the log is stuck. */
 #define STUCK_SPAN 64
-/* Behind a peer by more than this, its disk is asked and not the acceptors. */
-#define FAR_BEHIND 256
+#define FETCH_AFTER_NS (30 * NS_PER_MS)
 #define ASK_SPAN 2048
 #define ASK_WAIT_MAX_NS (100 * NS_PER_MS)
 
@@ -308,6 +307,16 @@ static int watching_log(struct replica *r)
         r->stuck_ns = r->now_ns;
         r->stuck_slot = number;
     }
+    /* Nobody has it in memory, by now: somebody may have it on disk. */
+    uint64_t fetch_due =
+        max_u64(watching_since(r, r->stuck_ns) + FETCH_AFTER_NS, r->stuck_fetch_ns);
+    if (r->now_ns >= fetch_due) {
+        bool asked = false;
+        TRY(learning_fetch_from(r, number, &asked));
+        r->stuck_fetch_ns = r->now_ns + FETCH_AFTER_NS;
+        fetch_due = r->stuck_fetch_ns;
+    }
+    replica_wake_at(r, fetch_due);
     const struct slot *slot = slots_find(&r->slots, number);
     if (slot != NULL && slot->acceptor.value != NULL)
         return watching_stuck(r);
