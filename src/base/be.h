@@ -6,6 +6,17 @@
 
 #include <stdint.h>
 
+static inline void be16_store(uint8_t out[2], uint16_t v)
+{
+    out[0] = (uint8_t)(v >> 8);
+    out[1] = (uint8_t)v;
+}
+
+static inline uint16_t be16_load(const uint8_t in[2])
+{
+    return (uint16_t)((unsigned)in[0] << 8 | (unsigned)in[1]);
+}
+
 static inline void be32_store(uint8_t out[4], uint32_t v)
 {
     out[0] = (uint8_t)(v >> 24);

@@ -281,7 +281,7 @@ int record_decode_durable(enum record_table table, struct bytes key, struct byte
     return 0;
 }
 
-/* ---- Identity and boot ------------------------------------------------------------------ */
+/* ---- Identity, boot and journal --------------------------------------------------------- */
 
 static size_t cluster_size(const struct identity *identity)
 {
@@ -383,5 +383,28 @@ int record_decode_boot(struct bytes key, struct bytes value, uint64_t *out_boot)
     if (boot == 0 || body.size > 0)
         return ERR_CORRUPT;
     *out_boot = boot;
+    return 0;
+}
+
+int record_encode_journal(uint64_t position, struct buf *key, struct buf *value)
+{
+    TRY(frame_key_set(key, FRAME_NAME_JOURNAL));
+    TRY(frame_begin(RECORD_JOURNAL, 8, value));
+    TRY(buf_append_be64(value, position));
+    frame_seal(RECORD_TABLE_META, buf_bytes(key), value);
+    return 0;
+}
+
+int record_decode_journal(struct bytes key, struct bytes value, uint64_t *out_position)
+{
+    struct bytes body;
+    uint64_t position;
+    if (!frame_key_is(key, FRAME_NAME_JOURNAL))
+        return ERR_CORRUPT;
+    TRY(frame_open(RECORD_TABLE_META, key, RECORD_JOURNAL, value, &body));
+    TRY(frame_take_be64(&body, &position));
+    if (body.size > 0)
+        return ERR_CORRUPT;
+    *out_position = position;
     return 0;
 }

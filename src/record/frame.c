@@ -26,6 +26,10 @@ const char *record_table_name(enum record_table table)
         return "sessions";
     case RECORD_TABLE_RANGES:
         return "ranges";
+    case RECORD_TABLE_KEYS_UNDO:
+        return "keys_undo";
+    case RECORD_TABLE_SESSIONS_UNDO:
+        return "sessions_undo";
     }
     assert(false);
     return "";
@@ -205,6 +209,8 @@ static int frame_kind_of_meta(struct bytes key, enum record_kind *out_kind)
         *out_kind = RECORD_IDENTITY;
     else if (frame_key_is(key, FRAME_NAME_BOOT))
         *out_kind = RECORD_BOOT;
+    else if (frame_key_is(key, FRAME_NAME_JOURNAL))
+        *out_kind = RECORD_JOURNAL;
     else if (frame_key_is(key, FRAME_NAME_ADMITTED))
         *out_kind = RECORD_ADMITTED;
     else if (frame_key_is(key, FRAME_NAME_CHOSEN_TO))
@@ -258,6 +264,10 @@ int record_kind_of(enum record_table table, struct bytes key, enum record_kind *
         return frame_kind_of_sized(key, CLIENT_ID_SIZE_MAX, RECORD_SESSION, out_kind);
     case RECORD_TABLE_RANGES:
         return record_range_of_key(key, &interval, out_kind);
+    case RECORD_TABLE_KEYS_UNDO:
+        return frame_kind_of_sized(key, KEY_SIZE_MAX, RECORD_UNDO, out_kind);
+    case RECORD_TABLE_SESSIONS_UNDO:
+        return frame_kind_of_sized(key, CLIENT_ID_SIZE_MAX, RECORD_UNDO, out_kind);
     }
     return ERR_CORRUPT;
 }

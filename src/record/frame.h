@@ -37,6 +37,7 @@ int frame_take_bytes(struct bytes *in, size_t size, struct bytes *out) MUST_CHEC
 #define FRAME_NAME_HEAD "head"
 #define FRAME_NAME_IDENTITY "identity"
 #define FRAME_NAME_RESERVED "reserved"
+#define FRAME_NAME_JOURNAL "journal"
 #define FRAME_NAME_PEER "peer/" /* Four bytes follow: the id, big-endian. */
 #define FRAME_NAME_PEER_SIZE (sizeof(FRAME_NAME_PEER) - 1)
 #define FRAME_PEER_KEY_SIZE (FRAME_NAME_PEER_SIZE + 4)

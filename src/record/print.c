@@ -152,6 +152,8 @@ struct print_record {
     struct checkpoint_head head;
     struct record_entry entry;
     struct bytes session;
+    struct bytes before;
+    uint64_t journal;
 };
 
 static int print_decode(enum record_table table, struct bytes key, struct bytes value,
@@ -169,6 +171,10 @@ static int print_decode(enum record_table table, struct bytes key, struct bytes 
         return record_decode_checkpoint_key(key, value, &r->entry);
     case RECORD_SESSION:
         return record_decode_checkpoint_session(key, value, &r->session);
+    case RECORD_JOURNAL:
+        return record_decode_journal(key, value, &r->journal);
+    case RECORD_UNDO:
+        return record_decode_undo(table, key, value, &r->before);
     case RECORD_ADMITTED:
     case RECORD_PEER:
     case RECORD_CHOSEN_TO:
@@ -197,6 +203,11 @@ static int print_decoded(struct buf *out, const struct print_record *r)
         return print_entry(out, &r->entry);
     case RECORD_SESSION:
         return print_field(out, " bytes ", r->session.size);
+    case RECORD_JOURNAL:
+        return print_field(out, " ", r->journal);
+    case RECORD_UNDO:
+        return r->before.size == 0 ? print_text(out, " none before")
+                                   : print_field(out, " before: bytes ", r->before.size);
     case RECORD_ADMITTED:
     case RECORD_PEER:
     case RECORD_CHOSEN_TO:

@@ -1,7 +1,7 @@
 /*
  * record.h -- the keys and bytes of everything that is on disk.
  *
- * The disk is seven sorted tables of (key, value); docs/disk-format.md shows each to the byte. This
+ * The disk is nine sorted tables of (key, value); docs/disk-format.md shows each to the byte. This
  * room says what the bytes are and trusts none that it reads: `store/` puts them into LMDB, the
  * simulator into a sorted map, and both get the very same bytes from here.
  *
@@ -35,15 +35,17 @@
 /* Written to disk as the seed of the checksum: never renumber. */
 enum record_table {
     RECORD_TABLE_META =
-        1,              /* identity, boot, admitted, chosen_to, reserved, a peer's disk: by name. */
-    RECORD_TABLE_VOTES, /* An acceptor's promise and vote: by slot. */
-    RECORD_TABLE_LEARNT,   /* A chosen value that the own vote does not hold: by slot. */
-    RECORD_TABLE_STATE,    /* identity, and the head of the checkpoint: by name. */
-    RECORD_TABLE_KEYS,     /* An entry of the map: by its key. */
-    RECORD_TABLE_SESSIONS, /* A client's row of the dedup table: by client_id. */
-    RECORD_TABLE_RANGES,   /* What holds for an interval of slots: by interval and kind. */
+        1, /* identity, boot, journal, admitted, chosen_to, reserved, a peer's disk: by name. */
+    RECORD_TABLE_VOTES,     /* An acceptor's promise and vote: by slot. */
+    RECORD_TABLE_LEARNT,    /* A chosen value that the own vote does not hold: by slot. */
+    RECORD_TABLE_STATE,     /* identity, and the head of the checkpoint: by name. */
+    RECORD_TABLE_KEYS,      /* An entry of the map: by its key. */
+    RECORD_TABLE_SESSIONS,  /* A client's row of the dedup table: by client_id. */
+    RECORD_TABLE_RANGES,    /* What holds for an interval of slots: by interval and kind. */
+    RECORD_TABLE_KEYS_UNDO, /* What KEYS and SESSIONS held before the checkpoint that is being */
+    RECORD_TABLE_SESSIONS_UNDO, /* written touched it: by the same key. */
 };
-#define RECORD_TABLES 7
+#define RECORD_TABLES 9
 
 /* Written to disk: never renumber. */
 enum record_kind {
@@ -61,6 +63,8 @@ enum record_kind {
     RECORD_PROMISED_RANGE, /* This and the next two: also the last byte of their keys. */
     RECORD_VOTED_NOOP,
     RECORD_LEARNT_NOOP,
+    RECORD_JOURNAL,
+    RECORD_UNDO,
 };
 
 /* "meta", "votes", ... Static. */
@@ -99,7 +103,7 @@ int record_encode_durable(const struct durable *d, enum record_table *out_table,
 
 /*
  * Whatever record_encode_durable wrote. out->value is a reference of the caller's (or NULL).
- * ERR_NOT_FOUND: the key is one of IDENTITY or BOOT, which are no struct durable.
+ * ERR_NOT_FOUND: the key is one of IDENTITY, BOOT or JOURNAL, which are no struct durable.
  */
 int record_decode_durable(enum record_table table, struct bytes key, struct bytes value,
                           struct durable *out) MUST_CHECK;
@@ -113,6 +117,10 @@ int record_decode_identity(enum record_table table, struct bytes key, struct byt
 /* In META. boot > 0. */
 int record_encode_boot(uint64_t boot, struct buf *key, struct buf *value) MUST_CHECK;
 int record_decode_boot(struct bytes key, struct bytes value, uint64_t *out_boot) MUST_CHECK;
+
+/* In META: the position in the journal up to which all is in the tables. */
+int record_encode_journal(uint64_t position, struct buf *key, struct buf *value) MUST_CHECK;
+int record_decode_journal(struct bytes key, struct bytes value, uint64_t *out_position) MUST_CHECK;
 
 /* ---- The state's side: STATE, KEYS, SESSIONS -------------------------------------------- */
 
@@ -156,6 +164,19 @@ int record_encode_checkpoint_head(const struct checkpoint_head *head, struct buf
                                   struct buf *value) MUST_CHECK;
 int record_decode_checkpoint_head(struct bytes key, struct bytes value,
                                   struct checkpoint_head *out) MUST_CHECK;
+
+/*
+ * In KEYS_UNDO or SESSIONS_UNDO: `before` is the value, header and all, that the table of undo's
+ * had under this key; empty: none. It is checked as a record of that table when decoded; out_before
+ * is borrowed from value.
+ */
+int record_encode_undo(enum record_table undo, struct bytes key, struct bytes before,
+                       struct buf *value) MUST_CHECK;
+int record_decode_undo(enum record_table undo, struct bytes key, struct bytes value,
+                       struct bytes *out_before) MUST_CHECK;
+
+/* KEYS for KEYS_UNDO, SESSIONS for SESSIONS_UNDO. */
+enum record_table record_table_of_undo(enum record_table undo);
 
 /* ---- All tables ------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* state_record.c -- the state's side of record.h: STATE, KEYS, SESSIONS. */
+/* state_record.c -- the state's side of record.h: STATE, KEYS, SESSIONS, and their undo. */
 #include <assert.h>
 
 #include "record/frame.h"
@@ -90,6 +90,37 @@ int record_decode_checkpoint_head(struct bytes key, struct bytes value, struct c
     if (body.size > 0)
         return ERR_CORRUPT;
     *out = head;
+    return 0;
+}
+
+/* ---- What was there before ---------------------------------------------------------------- */
+
+enum record_table record_table_of_undo(enum record_table undo)
+{
+    assert(undo == RECORD_TABLE_KEYS_UNDO || undo == RECORD_TABLE_SESSIONS_UNDO);
+    return undo == RECORD_TABLE_KEYS_UNDO ? RECORD_TABLE_KEYS : RECORD_TABLE_SESSIONS;
+}
+
+int record_encode_undo(enum record_table undo, struct bytes key, struct bytes before,
+                       struct buf *value)
+{
+    assert(undo == RECORD_TABLE_KEYS_UNDO || undo == RECORD_TABLE_SESSIONS_UNDO);
+    TRY(frame_begin(RECORD_UNDO, before.size, value));
+    TRY(buf_append(value, before));
+    frame_seal(undo, key, value);
+    return 0;
+}
+
+int record_decode_undo(enum record_table undo, struct bytes key, struct bytes value,
+                       struct bytes *out_before)
+{
+    enum record_kind kind;
+    struct bytes body;
+    TRY(record_kind_of(undo, key, &kind));
+    TRY(frame_open(undo, key, kind, value, &body));
+    if (body.size > 0)
+        TRY(record_verify(record_table_of_undo(undo), key, body));
+    *out_before = body;
     return 0;
 }
 

@@ -45,8 +45,9 @@ static const struct checkpoint_head HEAD = {
 static const struct interval INTERVAL = {.first = 17, .last = 29, .stride = 3};
 
 /* One record of each shape. */
-#define SAMPLES 19
+#define SAMPLES 22
 #define SAMPLES_RESERVED 14 /* The first of those of coordinated mode. */
+#define SAMPLES_JOURNAL 19  /* And behind them. */
 
 struct sample {
     enum record_table table;
@@ -100,6 +101,21 @@ static void samples_init_coordinated(struct sample s[5])
     assert_int_equal(record_encode_identity(s[4].table, &identity, &s[4].key, &s[4].value), 0);
 }
 
+static void samples_init_undo(struct sample s[3], const struct sample *session)
+{
+    s[0].table = RECORD_TABLE_META;
+    assert_int_equal(record_encode_journal(4096, &s[0].key, &s[0].value), 0);
+    s[1].table = RECORD_TABLE_KEYS_UNDO; /* Of a key that was not there. */
+    assert_int_equal(buf_append(&s[1].key, bytes_of("key")), 0);
+    assert_int_equal(
+        record_encode_undo(s[1].table, buf_bytes(&s[1].key), (struct bytes){0}, &s[1].value), 0);
+    s[2].table = RECORD_TABLE_SESSIONS_UNDO;
+    assert_int_equal(buf_append(&s[2].key, buf_bytes(&session->key)), 0);
+    assert_int_equal(record_encode_undo(s[2].table, buf_bytes(&s[2].key),
+                                        buf_bytes(&session->value), &s[2].value),
+                     0);
+}
+
 static void samples_init(struct sample s[SAMPLES])
 {
     memset(s, 0, SAMPLES * sizeof(*s));
@@ -121,6 +137,7 @@ static void samples_init(struct sample s[SAMPLES])
     assert_int_equal(record_encode_boot(12, &s[8].key, &s[8].value), 0);
     samples_init_state(&s[9]);
     samples_init_coordinated(&s[SAMPLES_RESERVED]);
+    samples_init_undo(&s[SAMPLES_JOURNAL], &s[13]);
 }
 
 static void samples_fini(struct sample s[SAMPLES])
@@ -370,11 +387,12 @@ static void test_sealed_truncations_are_found(void **state)
         for (size_t size = 0; size < full; size++) {
             struct bytes body = bytes_slice(buf_bytes(&s[i].value), RECORD_HEADER_SIZE, size);
             int err = verify_sealed(&s[i], kind, body);
-            /* A shorter name, value or session is a good one; so is a promise without a vote's
-             * value never. */
+            /* A shorter name, value or session is a good one, and that nothing was there before; so
+             * is a promise without a vote's value never. */
             bool open_ended = (kind == RECORD_IDENTITY && size > full - 3) ||
                               (kind == RECORD_KEY && size >= 24) ||
-                              (kind == RECORD_SESSION && size > 0);
+                              (kind == RECORD_SESSION && size > 0) ||
+                              (kind == RECORD_UNDO && size == 0);
             assert_int_equal(err, open_ended ? 0 : ERR_CORRUPT);
         }
     }
@@ -725,6 +743,9 @@ static const char *const golden[SAMPLES][2] = {
     {"6964656e74697479",
      "fdeaa078ba15177c010102000000020102030405060708090a0b0c0d0e0f100300000001000000020000"
      "001e646b76"},
+    {"6a6f75726e616c", "c7b66f218e6e052b010f0000000000001000"},
+    {"6b6579", "c2c03adb6f6b98db0110"},
+    {"636c69656e74", "f725642f6ce2f624011081de088bbce19070010a6f7061717565"},
 };
 
 static void assert_golden(struct bytes b, const char *hex)
@@ -790,6 +811,9 @@ static void test_print(void **state)
     assert_prints(&s[18],
                   "meta/identity node 2 cluster \"dkv\" mode coordinated members 1,2,30 disk "
                   "0102030405060708090a0b0c0d0e0f10");
+    assert_prints(&s[SAMPLES_JOURNAL], "meta/journal 4096");
+    assert_prints(&s[SAMPLES_JOURNAL + 1], "keys_undo/\"key\" none before");
+    assert_prints(&s[SAMPLES_JOURNAL + 2], "sessions_undo/\"client\" before: bytes 16");
     s[5].value.data[12] ^= 1;
     assert_prints(&s[5], "meta/chosen_to corrupt");
     s[0].key.size = 3;
