@@ -23,6 +23,7 @@ struct checkpointer {
     /* The replica has one checkpoint under way at a time: this is it. */
     struct mail mail;
     struct checkpoint *checkpoint; /* NULL: none. */
+    uint64_t rested_ns;            /* The thread's: when the part began that is being written. */
     uint64_t slot;                 /* Its applied slot; stands when on_written runs. */
 };
 

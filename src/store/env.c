@@ -304,6 +304,12 @@ int env_write_begin(struct env *env, uint64_t records, uint64_t bytes, MDB_txn *
     return err;
 }
 
+void env_write_drop(struct env *env, MDB_txn *txn)
+{
+    assert(!env->failed);
+    mdb_txn_abort(txn);
+}
+
 int env_write_end(struct env *env, MDB_txn *txn, int err, struct store_error *error)
 {
     if (err != 0) {
@@ -332,6 +338,23 @@ int env_put(struct env *env, MDB_txn *txn, enum record_table table, struct bytes
     MDB_val v = env_val(value);
     int rc = mdb_put(txn, env->tables[table], &k, &v, 0);
     return rc == 0 ? 0 : env_error(env, "write", rc, error);
+}
+
+int env_append(struct env *env, MDB_txn *txn, enum record_table table, struct bytes key,
+               struct bytes value, struct store_error *error)
+{
+    MDB_val k = env_val(key);
+    MDB_val v = env_val(value);
+    int rc = mdb_put(txn, env->tables[table], &k, &v, MDB_APPEND);
+    if (rc == MDB_KEYEXIST) /* It is not the last. */
+        rc = mdb_put(txn, env->tables[table], &k, &v, 0);
+    return rc == 0 ? 0 : env_error(env, "write", rc, error);
+}
+
+int env_clear(struct env *env, MDB_txn *txn, enum record_table table, struct store_error *error)
+{
+    int rc = mdb_drop(txn, env->tables[table], 0);
+    return rc == 0 ? 0 : env_error(env, "delete", rc, error);
 }
 
 int env_delete(struct env *env, MDB_txn *txn, enum record_table table, struct bytes key,
@@ -408,6 +431,17 @@ int env_count(struct env *env, MDB_txn *txn, enum record_table table, uint64_t *
     if (rc != 0)
         return env_error(env, "read", rc, error);
     *out_count = stat.ms_entries;
+    return 0;
+}
+
+int env_count_leaves(struct env *env, MDB_txn *txn, enum record_table table, uint64_t *out_count,
+                     struct store_error *error)
+{
+    MDB_stat stat;
+    int rc = mdb_stat(txn, env->tables[table], &stat);
+    if (rc != 0)
+        return env_error(env, "read", rc, error);
+    *out_count = stat.ms_leaf_pages;
     return 0;
 }
 

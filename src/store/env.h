@@ -60,6 +60,9 @@ int env_write_begin(struct env *env, uint64_t records, uint64_t bytes, MDB_txn *
                     struct store_error *error) MUST_CHECK;
 int env_write_end(struct env *env, MDB_txn *txn, int err, struct store_error *error) MUST_CHECK;
 
+/* End it without a trace; env_write_begin may come again. */
+void env_write_drop(struct env *env, MDB_txn *txn);
+
 /*
  * In a write, or read-only: make or find these tables; again, to add more of them. They are made if
  * there was none at the first call. ERR_CORRUPT: some are there and some are not.
@@ -69,6 +72,14 @@ int env_tables(struct env *env, MDB_txn *txn, const enum record_table *tables, s
 
 int env_put(struct env *env, MDB_txn *txn, enum record_table table, struct bytes key,
             struct bytes value, struct store_error *error) MUST_CHECK;
+
+/* As env_put, for a key that is most likely the last of its table: its pages are filled whole. */
+int env_append(struct env *env, MDB_txn *txn, enum record_table table, struct bytes key,
+               struct bytes value, struct store_error *error) MUST_CHECK;
+
+/* Drop all records of a table. */
+int env_clear(struct env *env, MDB_txn *txn, enum record_table table,
+              struct store_error *error) MUST_CHECK;
 
 /* Harmless when there is no such key. */
 int env_delete(struct env *env, MDB_txn *txn, enum record_table table, struct bytes key,
@@ -89,6 +100,10 @@ int env_get(struct env *env, MDB_txn *txn, enum record_table table, struct bytes
 int env_each(struct env *env, MDB_txn *txn, enum record_table table, struct bytes from,
              int (*on_record)(void *context, struct bytes key, struct bytes value), void *context,
              struct store_error *error) MUST_CHECK;
+
+/* Pages that hold the records of a table, not counting the values that have pages of their own. */
+int env_count_leaves(struct env *env, MDB_txn *txn, enum record_table table, uint64_t *out_count,
+                     struct store_error *error) MUST_CHECK;
 
 int env_count(struct env *env, MDB_txn *txn, enum record_table table, uint64_t *out_count,
               struct store_error *error) MUST_CHECK;

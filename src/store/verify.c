@@ -192,15 +192,52 @@ static int verify_acceptor(struct verify *v, MDB_txn *txn)
     return verify_chosen(v, txn);
 }
 
+/* How many records the table of an undo table has more once that is undone. */
+struct undoing {
+    struct verify *v;
+    MDB_txn *txn;
+    uint64_t added;
+    uint64_t removed;
+};
+
+static int undoing_on_record(void *context, struct bytes key, struct bytes value)
+{
+    struct undoing *u = context;
+    struct bytes before;
+    struct bytes now;
+    if (record_decode_undo(u->v->table, key, value, &before) != 0)
+        return 0; /* That was reported. */
+    int err =
+        env_get(&u->v->env, u->txn, record_table_of_undo(u->v->table), key, &now, u->v->error);
+    if (err != 0 && err != ERR_NOT_FOUND)
+        return err;
+    u->added += before.size > 0 && err == ERR_NOT_FOUND;
+    u->removed += before.size == 0 && err == 0;
+    return 0;
+}
+
+/* How many records the table will have at the next start. */
+static int verify_undone(struct verify *v, MDB_txn *txn, enum record_table undo, uint64_t *out)
+{
+    struct undoing u = {.v = v, .txn = txn};
+    v->table = undo;
+    TRY(env_each(&v->env, txn, undo, (struct bytes){0}, undoing_on_record, &u, v->error));
+    *out = v->report.records[record_table_of_undo(undo)] + u.added - u.removed;
+    return 0;
+}
+
 static int verify_state(struct verify *v, MDB_txn *txn)
 {
     static const enum record_table tables[] = {RECORD_TABLE_STATE, RECORD_TABLE_KEYS,
-                                               RECORD_TABLE_SESSIONS};
-    TRY(env_tables(&v->env, txn, tables, 3, v->error));
-    for (size_t i = 0; i < 3; i++)
+                                               RECORD_TABLE_SESSIONS, RECORD_TABLE_KEYS_UNDO,
+                                               RECORD_TABLE_SESSIONS_UNDO};
+    uint64_t keys;
+    uint64_t clients;
+    TRY(env_tables(&v->env, txn, tables, 5, v->error));
+    for (size_t i = 0; i < 5; i++)
         TRY(verify_table(v, txn, tables[i]));
-    uint64_t keys = v->report.records[RECORD_TABLE_KEYS];
-    uint64_t clients = v->report.records[RECORD_TABLE_SESSIONS];
+    TRY(verify_undone(v, txn, RECORD_TABLE_KEYS_UNDO, &keys));
+    TRY(verify_undone(v, txn, RECORD_TABLE_SESSIONS_UNDO, &clients));
     if ((v->has_head ? v->head.keys : 0) != keys || (v->has_head ? v->head.clients : 0) != clients)
         verify_bad(v, "%s: there are %llu keys and %llu sessions, which is not what the head says",
                    v->env.path, (unsigned long long)keys, (unsigned long long)clients);

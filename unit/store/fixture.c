@@ -90,6 +90,21 @@ void fixture_fill(struct acceptor_store *s, uint64_t count, size_t size)
     }
 }
 
+static bool fixture_on_part(void *context)
+{
+    (void)context;
+    return true;
+}
+
+int fixture_write(struct state_store *s, struct checkpoint *c, struct store_error *error)
+{
+    const struct state_store_pacing pacing = {STORE_PART_MAX, fixture_on_part, NULL};
+    bool written = false;
+    int err = state_store_write(s, c, &pacing, &written, error);
+    assert_int_equal(written, err == 0);
+    return err;
+}
+
 static int fixture_open_data(const char *dir, const char *name)
 {
     char path[TEMP_PATH_MAX + 32];

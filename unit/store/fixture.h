@@ -34,6 +34,9 @@ int fixture_commit(struct acceptor_store *s, struct durable *records, size_t cou
 /* Votes for slots 1..count of `size` bytes each, chosen up to `count`, committed one by one. */
 void fixture_fill(struct acceptor_store *s, uint64_t count, size_t size);
 
+/* Write a checkpoint, in one part if it is a small one. */
+int fixture_write(struct state_store *s, struct checkpoint *c, struct store_error *error);
+
 /* Flip one bit in every place of dir/name/data.mdb where `pattern` is found; how many were. */
 int fixture_flip(const char *dir, const char *name, struct bytes pattern, size_t offset);
 

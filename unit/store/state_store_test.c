@@ -57,9 +57,13 @@ static size_t model_value(char *out, size_t size, uint64_t revision)
     return strlen(out);
 }
 
-/* Write keys and clients from..to-1 anew, or delete them; as one checkpoint. */
-static int model_write(struct model *m, struct state_store *s, int from, int to, bool delete,
-                       struct store_error *error)
+/*
+ * Write keys and clients from..to-1 anew, or delete them; as one checkpoint, paced. The model
+ * follows if it was written.
+ */
+static int model_write_paced(struct model *m, struct state_store *s, int from, int to, bool delete,
+                             const struct state_store_pacing *pacing, bool *out_written,
+                             struct store_error *error)
 {
     static char names[MODEL_KEYS][2][32];
     static char sessions[MODEL_KEYS][32];
@@ -89,11 +93,31 @@ static int model_write(struct model *m, struct state_store *s, int from, int to,
         c.head.keys += after.modified_at[i] > 0;
         c.head.clients += after.session_at[i] > 0;
     }
-    int err = state_store_write(s, &c, error);
+    int err = state_store_write(s, &c, pacing, out_written, error);
     for (size_t i = 0; i < c.keys_count; i++)
         entry_unref(keys[i].entry);
-    if (err == 0)
+    if (err == 0 && *out_written)
         *m = after;
+    return err;
+}
+
+/* After so many parts, no more. */
+static bool part_or_stop(void *context)
+{
+    int *parts = context;
+    return --*parts > 0;
+}
+
+/* In one part. */
+static int model_write(struct model *m, struct state_store *s, int from, int to, bool delete,
+                       struct store_error *error)
+{
+    int parts = 0;
+    bool written = false;
+    const struct state_store_pacing pacing = {STORE_PART_MAX, part_or_stop, &parts};
+    int err = model_write_paced(m, s, from, to, delete, &pacing, &written, error);
+    assert_int_equal(parts, 0);
+    assert_int_equal(written, err == 0);
     return err;
 }
 
@@ -189,7 +213,7 @@ static struct state_store *assert_holds(struct state_store *s, const struct mode
     bool found;
     for (int again = 0; again < 2; again++) {
         assert_int_equal(load_code(s, m, -1, &found, &error), 0);
-        assert_true(found);
+        assert_int_equal(found, m->revision > 0);
         state_store_close(s);
         s = open_store();
     }
@@ -225,6 +249,95 @@ static void test_checkpoints_come_back(void **state)
     state_store_get_usage(s, &usage);
     assert_true(usage.used_bytes > 0 && usage.used_bytes < usage.map_size_bytes);
     state_store_close(s);
+}
+
+/* Cut a checkpoint off after each of its parts; then let it be written. How many parts it had. */
+static int cut_off_everywhere(struct model *m, struct state_store **s, int from, int to,
+                              bool delete, uint64_t part_bytes_max)
+{
+    struct store_error error;
+    bool written = false;
+    int stop_at = 0;
+    while (!written) {
+        int parts = ++stop_at;
+        const struct state_store_pacing pacing = {part_bytes_max, part_or_stop, &parts};
+        assert_int_equal(model_write_paced(m, *s, from, to, delete, &pacing, &written, &error), 0);
+        if (!written) {
+            state_store_close(*s);
+            *s = open_store();
+        }
+        /* The one before, or, in the end, this one. */
+        *s = assert_holds(*s, m);
+    }
+    return stop_at;
+}
+
+static void test_a_checkpoint_that_was_cut_off_is_undone(void **state)
+{
+    (void)state;
+    struct store_error error;
+    struct model m = {0};
+    struct state_store *s = open_store();
+    /* The very first: before it there was nothing. */
+    assert_true(cut_off_everywhere(&m, &s, 0, 40, false, 600) > 3);
+    /* Old ones and new ones; then only some that are there; then some that are not. */
+    assert_true(cut_off_everywhere(&m, &s, 20, 70, false, 3000) > 3);
+    assert_true(cut_off_everywhere(&m, &s, 10, 30, true, 3000) > 1);
+    assert_true(cut_off_everywhere(&m, &s, 0, 80, true, 3000) > 3);
+    /* A whole one behind one that was cut off. */
+    int parts = 3;
+    bool written = true;
+    const struct state_store_pacing pacing = {600, part_or_stop, &parts};
+    assert_int_equal(model_write(&m, s, 0, 100, false, &error), 0);
+    assert_int_equal(model_write_paced(&m, s, 0, 100, true, &pacing, &written, &error), 0);
+    assert_false(written);
+    state_store_close(s);
+    s = open_store();
+    assert_int_equal(model_write(&m, s, 50, 70, false, &error), 0);
+    s = assert_holds(s, &m);
+    state_store_close(s);
+}
+
+static void test_undoing_without_memory(void **state)
+{
+    (void)state;
+    struct store_error error;
+    struct model m = {0};
+    struct state_store *s = open_store();
+    int parts = 3;
+    bool written = true;
+    const struct state_store_pacing pacing = {600, part_or_stop, &parts};
+    assert_int_equal(model_write(&m, s, 0, 100, false, &error), 0);
+    assert_int_equal(model_write_paced(&m, s, 0, 100, true, &pacing, &written, &error), 0);
+    state_store_close(s);
+    int err = ERR_NO_MEMORY;
+    long fail = 0;
+    for (; err != 0; fail++) {
+        mem_fail_after(fail);
+        err = open_code(&owner, UINT64_C(64) << 20, &s, &error);
+        mem_fail_after(-1);
+        assert_true(err == 0 || err == ERR_NO_MEMORY);
+    }
+    assert_true(fail > 3);
+    s = assert_holds(s, &m);
+    state_store_close(s);
+}
+
+static void test_flipped_bits_of_what_is_to_be_undone(void **state)
+{
+    (void)state;
+    struct store_error error;
+    struct model m = {0};
+    struct state_store *s = open_store();
+    int parts = 1;
+    bool written = true;
+    const struct state_store_pacing pacing = {1, part_or_stop, &parts};
+    assert_int_equal(model_write(&m, s, 7, 8, false, &error), 0); /* value-1 */
+    assert_int_equal(model_write_paced(&m, s, 7, 9, true, &pacing, &written, &error), 0);
+    state_store_close(s);
+    assert_true(fixture_flip(temp.path, "state", bytes_of("value-1"), 6) > 0);
+    assert_int_equal(open_code(&owner, UINT64_C(64) << 20, &s, &error), ERR_CORRUPT);
+    fixture_assert_says(&error, "the record keys_undo/\"key-7\" is corrupt");
 }
 
 static void test_an_error_of_the_loader_ends_the_load(void **state)
@@ -343,12 +456,15 @@ static void test_a_full_map_keeps_the_checkpoint_before(void **state)
 }
 
 /* A test's own allocations must not fail: the model is written outside. */
-static int everything(const struct checkpoint *c)
+static int everything(struct checkpoint *c)
 {
     struct store_error error;
+    int parts = 9;
+    bool written = false;
+    const struct state_store_pacing pacing = {1, part_or_stop, &parts};
     struct state_store *s = NULL;
     TRY(open_code(&owner, UINT64_C(64) << 20, &s, &error));
-    int err = state_store_write(s, c, &error);
+    int err = state_store_write(s, c, &pacing, &written, &error);
     if (err != 0)
         assert_true(error.text[0] != '\0');
     state_store_close(s);
@@ -383,6 +499,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_checkpoints_come_back),
+        TEST(test_a_checkpoint_that_was_cut_off_is_undone),
+        TEST(test_undoing_without_memory),
+        TEST(test_flipped_bits_of_what_is_to_be_undone),
         TEST(test_an_error_of_the_loader_ends_the_load),
         TEST(test_another_nodes_state_is_refused),
         TEST(test_flipped_bits_are_found),

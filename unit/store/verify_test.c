@@ -37,7 +37,7 @@ static int setup(void **state)
             entry_new(keys[i].key, bytes_of("content"), (struct bytes){0}, &keys[i].entry), 0);
         entry_seal(keys[i].entry, 1, 2, 2);
     }
-    assert_int_equal(state_store_write(t, &c, &error), 0);
+    assert_int_equal(fixture_write(t, &c, &error), 0);
     entry_unref(keys[0].entry);
     entry_unref(keys[1].entry);
     state_store_close(t);
@@ -151,7 +151,7 @@ static void test_counts_that_the_head_denies(void **state)
     assert_int_equal(state_store_open(temp.path, acceptor_store_identity(s), 1 << 24, &t, &error),
                      0);
     struct checkpoint c = {.head = {.applied = 21, .keys = 3, .clients = 1}};
-    assert_int_equal(state_store_write(t, &c, &error), 0);
+    assert_int_equal(fixture_write(t, &c, &error), 0);
     state_store_close(t);
     acceptor_store_close(s);
     assert_finds("2 keys and 1 sessions, which is not what the head says", NULL);
