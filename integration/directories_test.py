@@ -10,7 +10,9 @@ VALUE = b"this value is looked for in the file, and damaged there"
 
 
 def files(node, environment):
-    return glob.glob(os.path.join(node.directory, environment, "data.mdb"))
+    """Where its records are: the acceptor's are in the journal before they are in the tables."""
+    return (glob.glob(os.path.join(node.directory, environment, "data.mdb")) +
+            glob.glob(os.path.join(node.directory, environment, "journal")))
 
 
 def flip(path, pattern):
@@ -107,6 +109,10 @@ class Directories(case.Case):
         self.assertRegex(done.stdout, r"records, [1-9]\d* bad")
 
     def test_flipped_bytes_of_the_log(self):
+        """Behind the damage more was committed: it is no write that was cut short."""
+        for i in range(3):
+            self.nodes.node(1).client.put(b"k%d" % i, b"v")
+            self.nodes.wait_converged()
         self.check_flipped("acceptor", VALUE)
 
     def test_flipped_bytes_of_the_state(self):
@@ -123,8 +129,8 @@ class Directories(case.Case):
     def check_truncated(self, environment):
         """Cut in the middle of what is used; the file is larger than that, with a hole behind."""
         self.node.kill()
-        for path in files(self.node, environment):
-            os.truncate(path, os.stat(path).st_blocks * 512 // 2)
+        path = files(self.node, environment)[0]
+        os.truncate(path, os.stat(path).st_blocks * 512 // 2)
         self.does_not_start(r"the data file is truncated: it has \d+ bytes and needs \d+")
 
     def test_truncated_log(self):
@@ -132,6 +138,14 @@ class Directories(case.Case):
             self.nodes.node(1).client.put(b"k%d" % i, b"v" * 1000)
         self.nodes.wait_converged()
         self.check_truncated("acceptor")
+
+    def test_truncated_journal(self):
+        self.node.kill()
+        path = files(self.node, "acceptor")[1]
+        os.truncate(path, 1000000)
+        self.does_not_start(r"the journal is truncated or damaged: it has 1000000 bytes")
+        os.remove(path)
+        self.does_not_start(r"the journal is missing, and with it promises and votes")
 
     def test_truncated_state(self):
         self.write_checkpoint()

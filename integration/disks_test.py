@@ -67,7 +67,7 @@ class Disks(case.Case):
         nodes = self.cluster(start=False)
         small = nodes.node(3)
         os.mkdir(small.directory)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "dkv", small.directory],
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=44m", "dkv", small.directory],
                        check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", small.directory], check=True)
         nodes.start()

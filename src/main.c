@@ -43,12 +43,13 @@ static int verify(const char *dir)
         fprintf(stderr, "dkv-node: %s\n", error.text);
         return EXIT_FAILURE;
     }
-    uint64_t records = 0;
+    uint64_t records = report.journal_records;
     for (int t = 1; t <= RECORD_TABLES; t++) {
-        printf("%-10s %llu records\n", record_table_name((enum record_table)t),
+        printf("%-13s %llu records\n", record_table_name((enum record_table)t),
                (unsigned long long)report.records[t]);
         records += report.records[t];
     }
+    printf("%-13s %llu records\n", "journal", (unsigned long long)report.journal_records);
     printf("%s: %llu records, %llu bad\n", dir, (unsigned long long)records,
            (unsigned long long)report.bad);
     return report.bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

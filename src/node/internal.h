@@ -81,6 +81,7 @@ struct node {
     struct replica *replica;
     struct effects effects;
     struct committer committer;
+    struct commit *spare_commits; /* By `next`: as many as were ever under way at once. */
     struct checkpointer checkpointer;
     struct worker reader; /* Reads the log on disk for whoever asks. Its owner is the node. */
     atomic_uint reads;    /* Handed to it and not answered: at most READS_MAX. Any thread. */

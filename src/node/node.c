@@ -121,6 +121,11 @@ void node_close(struct node *n)
     assert(list_is_empty(&n->links));
     assert(list_is_empty(&n->ops));
     assert(list_is_empty(&n->turn_ends));
+    while (n->spare_commits != NULL) {
+        struct commit *commit = n->spare_commits;
+        n->spare_commits = commit->next;
+        commit_free(commit);
+    }
     peers_fini(n);
     effects_fini(&n->effects);
     replica_close(n->replica);
@@ -149,17 +154,24 @@ static void node_commit(struct node *n)
     struct effects *e = &n->effects;
     if (e->writes_count == 0)
         return;
-    struct commit *commit = mem_alloc(sizeof(*commit));
+    struct commit *commit = n->spare_commits;
+    if (commit != NULL)
+        n->spare_commits = commit->next;
+    else
+        commit = mem_alloc_zero(sizeof(*commit));
     if (commit == NULL)
         die_no_memory("a commit");
-    *commit = (struct commit){
-        .writes = e->writes,
-        .writes_count = e->writes_count,
-        .sequence = e->write_sequence,
-    };
-    e->writes = NULL;
+    /* The arrays change places: its empty one fills next. */
+    struct durable *writes = commit->writes;
+    size_t capacity = commit->writes_capacity;
+    commit->writes = e->writes;
+    commit->writes_count = e->writes_count;
+    commit->writes_capacity = e->writes_capacity;
+    commit->sequence = e->write_sequence;
+    commit->next = NULL;
+    e->writes = writes;
     e->writes_count = 0;
-    e->writes_capacity = 0;
+    e->writes_capacity = capacity;
     committer_submit(&n->committer, commit);
 }
 

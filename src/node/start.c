@@ -21,7 +21,18 @@ static void on_durable(struct mail *mail, void *owner)
     struct commit *commit = LIST_ENTRY(mail, struct commit, mail);
     if (atomic_load(&n->phase) != NODE_STOPPED)
         node_step(n, (struct event){.kind = EVENT_DURABLE, .sequence = commit->sequence});
-    commit_free(commit);
+    while (commit != NULL) {
+        struct commit *next = commit->next;
+        commit->next = n->spare_commits;
+        n->spare_commits = commit;
+        commit = next;
+    }
+}
+
+static void on_committed(void *context)
+{
+    struct node *n = context;
+    checkpointer_on_committed(&n->checkpointer);
 }
 
 static void on_checkpointed(struct mail *mail, void *owner)
@@ -134,15 +145,18 @@ static int start_threads(struct node *n)
         .latency = &n->metrics.commit,
         .answers = &n->mailbox,
         .on_durable = on_durable,
+        .on_committed = on_committed,
+        .context = n,
     };
     n->checkpointer = (struct checkpointer){
+        .acceptor = n->acceptor,
         .store = n->state,
         .latency = &n->metrics.checkpoint,
         .answers = &n->mailbox,
         .on_written = on_checkpointed,
     };
-    TRY(committer_init(&n->committer));
     TRY(checkpointer_init(&n->checkpointer));
+    TRY(committer_init(&n->committer));
     TRY(worker_init(&n->reader, "dkv-reader", n, NULL));
     return peers_open(n);
 }

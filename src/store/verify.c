@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "store/acceptor_read.h"
 #include "store/env.h"
+#include "store/journal.h"
 
 struct verify {
     void (*on_bad)(void *context, const char *line);
@@ -22,6 +23,8 @@ struct verify {
     bool has_identity;
     struct identity identity; /* The acceptor's. */
     uint64_t chosen_to;
+    bool has_journal;
+    uint64_t journal;
     bool has_head;
     struct checkpoint_head head;
 };
@@ -66,24 +69,36 @@ static void verify_note(struct verify *v, struct bytes key, struct bytes value)
         v->has_head = record_decode_checkpoint_head(key, value, &v->head) == 0;
     else if (kind == RECORD_CHOSEN_TO && record_decode_durable(v->table, key, value, &d) == 0)
         v->chosen_to = d.slot;
+    else if (kind == RECORD_JOURNAL)
+        v->has_journal = record_decode_journal(key, value, &v->journal) == 0;
     else if (kind == RECORD_IDENTITY &&
              record_decode_identity(v->table, key, value, &identity) == 0)
         verify_identity(v, &identity);
 }
 
+/* *out_good: it is. */
+static int verify_record(struct verify *v, const char *path, struct bytes key, struct bytes value,
+                         bool *out_good)
+{
+    int err = record_verify(v->table, key, value);
+    *out_good = err == 0;
+    if (err == 0)
+        return 0;
+    buf_clear(&v->line);
+    if (err == ERR_NO_MEMORY || record_print(v->table, key, value, &v->line) != 0)
+        return store_error_set(v->error, ERR_NO_MEMORY, "%s: out of memory", path);
+    verify_bad(v, "%s: %.*s", path, (int)v->line.size, (const char *)v->line.data);
+    return 0;
+}
+
 static int verify_on_record(void *context, struct bytes key, struct bytes value)
 {
     struct verify *v = context;
+    bool good;
     v->report.records[v->table]++;
-    int err = record_verify(v->table, key, value);
-    if (err == 0) {
+    TRY(verify_record(v, v->env.path, key, value, &good));
+    if (good)
         verify_note(v, key, value);
-        return 0;
-    }
-    buf_clear(&v->line);
-    if (err == ERR_NO_MEMORY || record_print(v->table, key, value, &v->line) != 0)
-        return store_error_set(v->error, ERR_NO_MEMORY, "%s: out of memory", v->env.path);
-    verify_bad(v, "%s: %.*s", v->env.path, (int)v->line.size, (const char *)v->line.data);
     return 0;
 }
 
@@ -175,6 +190,47 @@ static int verify_chosen(struct verify *v, MDB_txn *txn)
     return err;
 }
 
+/* ---- The journal ------------------------------------------------------------------------ */
+
+static int verify_frame(struct verify *v, const struct journal *j, struct bytes records)
+{
+    for (;;) {
+        struct bytes key;
+        struct bytes value;
+        bool good;
+        int err = journal_take(&records, &v->table, &key, &value);
+        if (err == ERR_NOT_FOUND)
+            return 0;
+        if (err != 0) {
+            verify_bad(v, "%s: a commit is corrupt", j->path);
+            return 0;
+        }
+        v->report.journal_records++;
+        TRY(verify_record(v, j->path, key, value, &good));
+    }
+}
+
+static int verify_journal(struct verify *v)
+{
+    struct journal j;
+    struct journal_frame frame;
+    char path[STORE_PATH_MAX];
+    if (!v->has_identity || !v->has_journal)
+        return 0; /* That was reported. */
+    TRY(directory_join(v->env.path, "journal", path, v->error));
+    int err = journal_open(&j, path, v->identity.disk_id, true, v->error);
+    if (err != 0)
+        return verify_finding(v, err);
+    err = verify_finding(v, journal_recover(&j, v->journal, v->error));
+    uint64_t at = v->journal;
+    while (err == 0 && at - v->journal < j.size_bytes && journal_read(&j, at, &frame)) {
+        err = verify_frame(v, &j, frame.records);
+        at = frame.end;
+    }
+    journal_close(&j);
+    return err;
+}
+
 static int verify_acceptor(struct verify *v, MDB_txn *txn)
 {
     static const enum record_table tables[] = {RECORD_TABLE_META, RECORD_TABLE_VOTES,
@@ -189,7 +245,10 @@ static int verify_acceptor(struct verify *v, MDB_txn *txn)
         TRY(env_tables(&v->env, txn, &tables[3], 1, v->error));
         TRY(verify_table(v, txn, tables[3]));
     }
-    return verify_chosen(v, txn);
+    if (!v->has_journal)
+        verify_bad(v, "%s: there is no good record of the journal", v->env.path);
+    TRY(verify_chosen(v, txn));
+    return verify_journal(v);
 }
 
 /* How many records the table of an undo table has more once that is undone. */

@@ -2,8 +2,9 @@
  * verify.h -- is every record in a data directory what was written? `dkv-node --verify DIR`.
  *
  * Changes nothing. The node must not be running. Beyond each record by itself: every slot up to
- * chosen_to has a value, the counts of the checkpoint are those of its tables, and both halves of
- * the directory are one node's.
+ * chosen_to has a value, what is in the journal was all written so, the counts of the checkpoint
+ * are those of its tables (of one that was cut off: once it is undone), and both halves of the
+ * directory are one node's.
  *
  * Damage to the pages of LMDB itself, which have no checksums, shows as an error of LMDB's, as
  * records that are missing, or may even end the process; never as a good report.
@@ -19,6 +20,7 @@
 
 struct store_verify_report {
     uint64_t records[RECORD_TABLES + 1]; /* Found, good or bad, by enum record_table. */
+    uint64_t journal_records;            /* Of the acceptor's journal: committed, not merged. */
     uint64_t bad;                        /* Lines given to on_bad. */
 };
 

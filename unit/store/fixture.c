@@ -21,7 +21,11 @@ const struct identity fixture_identity = {
 struct acceptor_store_options fixture_options(const char *dir)
 {
     return (struct acceptor_store_options){
-        .dir = dir, .identity = fixture_identity, .map_size_bytes = UINT64_C(64) << 20};
+        .dir = dir,
+        .identity = fixture_identity,
+        .map_size_bytes = UINT64_C(64) << 20,
+        .journal_size_bytes = STORE_JOURNAL_SIZE_MIN,
+    };
 }
 
 struct acceptor_store *fixture_open(const char *dir)
@@ -73,6 +77,15 @@ struct durable fixture_chosen_to(uint64_t slot)
 
 int fixture_commit(struct acceptor_store *s, struct durable *records, size_t count,
                    struct store_error *error)
+{
+    int err = fixture_commit_only(s, records, count, error);
+    while (err == 0 && acceptor_store_unmerged(s) > 0)
+        err = acceptor_store_merge(s, UINT64_MAX, error);
+    return err;
+}
+
+int fixture_commit_only(struct acceptor_store *s, struct durable *records, size_t count,
+                        struct store_error *error)
 {
     int err = acceptor_store_commit(s, records, count, error);
     for (size_t i = 0; i < count; i++)

@@ -13,7 +13,7 @@
 /* Node 1 of {1, 2, 3}, cluster "dkv". */
 extern const struct identity fixture_identity;
 
-/* Options for dir, with a map of 64 MiB. */
+/* Options for dir, with a map of 64 MiB and a journal of the least size. */
 struct acceptor_store_options fixture_options(const char *dir);
 
 /* Open, or end the test. */
@@ -27,9 +27,13 @@ struct durable fixture_vote(uint64_t slot, struct value *v);
 struct durable fixture_learnt(uint64_t slot, struct value *v);
 struct durable fixture_chosen_to(uint64_t slot);
 
-/* Commit, and drop the references. Returns what the commit did. */
+/* Commit, drop the references, and merge. Returns what failed. */
 int fixture_commit(struct acceptor_store *s, struct durable *records, size_t count,
                    struct store_error *error);
+
+/* Commit and drop the references: what is committed stays in the journal. */
+int fixture_commit_only(struct acceptor_store *s, struct durable *records, size_t count,
+                        struct store_error *error);
 
 /* Votes for slots 1..count of `size` bytes each, chosen up to `count`, committed one by one. */
 void fixture_fill(struct acceptor_store *s, uint64_t count, size_t size);

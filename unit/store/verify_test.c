@@ -94,7 +94,7 @@ static void test_nothing_to_find(void **state)
     struct lines lines;
     struct store_verify_report report = verify(&lines);
     assert_int_equal(report.bad, 0);
-    assert_int_equal(report.records[RECORD_TABLE_META], 3); /* identity, boot, chosen_to */
+    assert_int_equal(report.records[RECORD_TABLE_META], 4); /* identity, boot, chosen_to, journal */
     assert_int_equal(report.records[RECORD_TABLE_VOTES], 21);
     assert_int_equal(report.records[RECORD_TABLE_LEARNT], 1);
     assert_int_equal(report.records[RECORD_TABLE_STATE], 2);
