@@ -54,27 +54,56 @@ int asking_tell(struct replica *r, uint32_t to, uint64_t number, const struct sl
     return 0;
 }
 
-int asking_echo(struct replica *r, uint32_t to, uint64_t number, const struct slot *slot)
+int asking_echo_run(struct replica *r, uint32_t to, struct echo_run *run)
 {
-    const struct acceptor *a = &slot->acceptor;
-    assert(a->value != NULL);
-    struct message m = {.ballot = a->accepted};
-    if (a->value->kind == VALUE_NOOP) {
-        m.kind = MESSAGE_ACCEPT_NOOP;
-        m.interval = interval_one(number);
-    } else {
-        m.kind = MESSAGE_ACCEPT;
-        m.slot = number;
-        m.value = value_ref(a->value);
-    }
+    if (interval_is_none(run->interval))
+        return 0;
+    struct message m = {
+        .kind = MESSAGE_ACCEPT_NOOP,
+        .interval = run->interval,
+        .ballot = run->ballot,
+    };
+    TRY(replica_post(r, to, m, 0));
+    m.kind = MESSAGE_VOTED;
+    m.value = value_noop();
+    run->interval = (struct interval){0};
+    return replica_post(r, to, m, r->write_sequence);
+}
+
+static int asking_echo_value(struct replica *r, uint32_t to, uint64_t number,
+                             const struct acceptor *a)
+{
+    struct message m = {
+        .kind = MESSAGE_ACCEPT,
+        .slot = number,
+        .ballot = a->accepted,
+        .value = value_ref(a->value),
+    };
     TRY(replica_post(r, to, m, 0));
     struct message voted = {
         .kind = MESSAGE_VOTED,
         .interval = interval_one(number),
         .ballot = a->accepted,
-        .value = a->value->kind == VALUE_NOOP ? value_noop() : NULL,
     };
     return replica_post(r, to, voted, r->write_sequence);
+}
+
+int asking_echo(struct replica *r, uint32_t to, uint64_t number, const struct slot *slot,
+                struct echo_run *run)
+{
+    const struct acceptor *a = &slot->acceptor;
+    assert(a->value != NULL);
+    if (a->value->kind != VALUE_NOOP)
+        return asking_echo_value(r, to, number, a);
+    uint32_t n = replica_members(r)->count;
+    if (ballot_cmp(run->ballot, a->accepted) == 0 && interval_extend(&run->interval, number, n))
+        return 0;
+    TRY(asking_echo_run(r, to, run));
+    run->ballot = a->accepted;
+    bool begun = interval_extend(&run->interval, number, n);
+    assert(begun);
+    (void)begun;
+    return 0;
 }
 
 int asking_on_ask(struct replica *r, uint32_t from, const struct message *m)
@@ -88,6 +117,7 @@ int asking_on_ask(struct replica *r, uint32_t from, const struct message *m)
     /* What is asked for holds somebody up: so it does here. */
     replica_raise_frontier(r, i.last);
     struct interval run = {0};
+    struct echo_run echo = {0};
     size_t bytes = 0;
     uint32_t answered = 0;
     for (uint64_t s = i.first; s <= i.last; s += i.stride) {
@@ -102,7 +132,8 @@ int asking_on_ask(struct replica *r, uint32_t from, const struct message *m)
         if (slot->chosen != NULL)
             TRY(asking_tell(r, from, s, slot, &run));
         else
-            TRY(asking_echo(r, from, s, slot));
+            TRY(asking_echo(r, from, s, slot, &echo));
     }
+    TRY(asking_echo_run(r, from, &echo));
     return asking_tell_run(r, from, &run);
 }

@@ -108,6 +108,12 @@ struct vote_run {
     struct ballot ballot;
 };
 
+/* NOOPs that are said again together. */
+struct echo_run {
+    struct interval interval;
+    struct ballot ballot;
+};
+
 /* The question of a quorum read that is under way, and the reads that share it. */
 struct quorum_read {
     uint64_t number; /* 0: none is. */
@@ -364,9 +370,13 @@ void revoking_drop(struct replica *r, uint32_t index);
 /* asking.c */
 int asking_send(struct replica *r, struct interval interval) MUST_CHECK;
 int asking_on_ask(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
-/* Say again to `to` what was accepted here, as it was proposed; the slot is not known as chosen. */
-int asking_echo(struct replica *r, uint32_t to, uint64_t number,
-                const struct slot *slot) MUST_CHECK;
+/*
+ * Say again to `to` what was accepted here, as it was proposed, and that it was; the slot is not
+ * known as chosen. NOOPs of one ballot become part of *run, which is told when it ends.
+ */
+int asking_echo(struct replica *r, uint32_t to, uint64_t number, const struct slot *slot,
+                struct echo_run *run) MUST_CHECK;
+int asking_echo_run(struct replica *r, uint32_t to, struct echo_run *run) MUST_CHECK;
 /* The slot's decision, as LEARN or, for NOOP, as part of *run, which is told when it ends. */
 int asking_tell(struct replica *r, uint32_t to, uint64_t number, const struct slot *slot,
                 struct interval *run) MUST_CHECK;

@@ -204,11 +204,16 @@ void revoking_on_refused(struct replica *r, const struct message *m)
 
 /* ---- The tick ------------------------------------------------------------------------------ */
 
+static bool revoking_is_decided(const struct replica *r, uint64_t number)
+{
+    const struct slot *slot = slots_find(&r->slots, number);
+    return number < r->slots.first || (slot != NULL && slot->chosen != NULL);
+}
+
 static bool revoking_is_done(const struct replica *r, const struct revoker *v)
 {
     for (uint64_t s = v->interval.first; s <= v->interval.last; s += v->interval.stride) {
-        const struct slot *slot = slots_find(&r->slots, s);
-        if (s >= r->slots.first && (slot == NULL || slot->chosen == NULL))
+        if (!revoking_is_decided(r, s))
             return false;
     }
     return true;
@@ -223,7 +228,7 @@ int revoking_tick(struct replica *r, uint32_t index)
         revoking_drop(r, index);
         return 0;
     }
-    bool begins_below = r->watches[index].known > v->revoker.interval.first;
+    bool begins_below = revoking_is_decided(r, v->revoker.interval.first);
     if (v->due_ns <= r->now_ns && !v->revoker.prepared && begins_below) {
         /* Others may have forgotten its first slots, and cannot promise them any more. */
         revoking_drop(r, index);

@@ -262,8 +262,11 @@ static int watching_echo(struct replica *r)
         slot->echoed = true;
         bool same = ballot_cmp(slot->learner.ballot, slot->acceptor.accepted) == 0;
         for (uint32_t i = 0; i < replica_members(r)->count; i++) {
-            if (i != r->self && !(same && member_set_has(slot->learner.voters, i)))
-                TRY(asking_echo(r, i, s, slot));
+            struct echo_run run = {0};
+            if (i == r->self || (same && member_set_has(slot->learner.voters, i)))
+                continue;
+            TRY(asking_echo(r, i, s, slot, &run));
+            TRY(asking_echo_run(r, i, &run));
         }
     }
     return 0;
