@@ -148,7 +148,7 @@ static void load_note_error(struct load *l, enum dkv_status status, const char *
     atomic_fetch_add_explicit(&l->failed, 1, memory_order_relaxed);
     pthread_mutex_lock(&l->lock);
     if (l->error[0] == '\0')
-        snprintf(l->error, sizeof(l->error), "%s%s%s", dkv_status_text(status),
+        snprintf(l->error, sizeof(l->error), "%s%s%.200s", dkv_status_text(status),
                  *text != '\0' ? ": " : "", text);
     pthread_mutex_unlock(&l->lock);
 }
