@@ -35,7 +35,7 @@ ALLOWED = {
     "cli": ["base", "history", "client", "dkv"],
     "cli/bench": ["base", "client", "dkv", "rpc", "cli"],
     "sim": ["base", "paxos", "kv", "record", "replica", "history"],
-    "bench": ["base", "store", "client", "cli"],
+    "bench": ["base", "kv", "store", "client", "cli"],
 }
 
 # What a header's name looks like, and the only folder that may include it, with the folder's own

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# versus.sh: dkv next to etcd and ZooKeeper, under the same load, on this machine's one disk.
+#
+# Starts three nodes of each in turn (A B C, then A B C again), runs the same rows against each, and
+# prints the medians over the rounds and what dkv makes of each. Root is needed only where packages
+# are missing. Everything is on loopback, below one temporary folder, and ended and removed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=bench/clusters.sh
+. bench/clusters.sh
+
+usage() {
+    cat <<'TEXT'
+bench/versus.sh                          all rows, about a quarter of an hour
+bench/versus.sh --seconds 3 --rounds 1 --only puts-64,half-64 --targets dkv,etcd
+
+  --seconds N     measured for each row, after 1 s that does not count (10)
+  --rounds N      how often each store is started anew (2)
+  --targets LIST  of dkv, etcd, zookeeper, in the order to run them (all)
+  --only LIST     rows (all): puts-64 puts-256 gets-64 gets-256 barrier-64 barrier-256 half-64
+                  local-64 puts-1 batch-256 pinned-64
+  --write         put the tables into docs/performance.md, between its marks
+  --keep FILE     add every run to FILE, one JSON object a line
+
+BUILD=DIR is where dkv is built in release (build-release); PORT=N the first of 40 ports (23790);
+TMPDIR where the data goes: it must be on the disk that is meant.
+TEXT
+}
+
+# Name of a row, and its flags. LINEARIZABLE stands for the quickest linearizable read that a store
+# has; ZooKeeper's is a sync and a get. Batch: 85 operations under way on each of 3 connections.
+rows=(
+    "puts-64      put   --clients 64"
+    "puts-256     put   --clients 256"
+    "gets-64      get   --clients 64  --consistency LINEARIZABLE"
+    "gets-256     get   --clients 256 --consistency LINEARIZABLE"
+    "barrier-64   get   --clients 64  --consistency barrier"
+    "barrier-256  get   --clients 256 --consistency barrier"
+    "half-64      50/50 --clients 64  --consistency LINEARIZABLE"
+    "local-64     get   --clients 64  --consistency sequential"
+    "puts-1       put   --clients 1"
+    "batch-256    put   --clients 3   --pipeline 85"
+    "pinned-64    put   --clients 64  --pin FIRST"
+)
+
+seconds=10
+rounds=2
+targets=dkv,etcd,zookeeper
+only=""
+write=no
+keep=""
+while [ $# -gt 0 ]; do
+    case $1 in
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    --write)
+        write=yes
+        shift
+        continue
+        ;;
+    --seconds | --rounds | --targets | --only | --keep) [ $# -ge 2 ] || die "$1 wants a value" ;;&
+    --seconds) seconds=$2 ;;
+    --rounds) rounds=$2 ;;
+    --targets) targets=$2 ;;
+    --only) only=$2 ;;
+    --keep) keep=$2 ;;
+    *) die "unknown argument '$1' (see --help)" ;;
+    esac
+    shift 2
+done
+[[ $seconds =~ ^[1-9][0-9]{0,3}$ ]] || die "--seconds takes a number, not '$seconds'"
+[[ $rounds =~ ^[1-9][0-9]?$ ]] || die "--rounds takes a number, not '$rounds'"
+IFS=, read -ra targets <<<"$targets"
+for target in "${targets[@]}"; do
+    case $target in dkv | etcd | zookeeper) ;; *) die "there is no target '$target'" ;; esac
+done
+row_names=$(for row in "${rows[@]}"; do echo "${row%% *}"; done)
+for name in ${only//,/ }; do
+    grep -qx -- "$name" <<<"$row_names" || die "there is no row '$name': $(echo "$row_names" | xargs)"
+done
+
+clusters_begin
+clusters_install_for "${targets[@]}"
+clusters_build "${targets[@]}"
+results="$work/results.jsonl"
+: >"$results"
+quorum=linearizable
+if "$build/cli/dkv-cli" bench --help | grep -q quorum; then quorum=quorum; fi
+
+# Sets `flags`, or fails where a row is not for this target.
+set_flags() {
+    local target=$1 row=$2 best=linearizable
+    local name=${row%% *}
+    case ",$only," in ,, | *",$name,"*) ;; *) return 1 ;; esac
+    [ "$target" != dkv ] || best=$quorum
+    # Barriers are dkv's slower reads: where there are only those, the other rows have them.
+    case $name in barrier-*) [ "$best" = quorum ] || return 1 ;; esac
+    row=${row/LINEARIZABLE/$best}
+    row=${row/FIRST/${endpoints%%,*}}
+    read -ra flags <<<"${row#"$name"}"
+}
+
+run_target() {
+    local target=$1 round=$2 row pids
+    cluster_start "$target"
+    pids=$(IFS=, && echo "${node_pids[*]}")
+    # Caches, connections, what a JVM compiles: each gets going before anything counts.
+    say "round $round: $target, warming up"
+    bench_start "$target" 50/50 --clients 64 --duration 8s
+    bench_wait
+    for row in "${rows[@]}"; do
+        set_flags "$target" "$row" || continue
+        bench_start "$target" "${flags[@]}" --duration "${seconds}s" --pids "$pids"
+        bench_wait
+        python3 bench/tables.py add "$results" "${row%% *}" "$target" "$round" <"$work/bench.json"
+        say "round $round: $(tail -n 1 "$results" | python3 bench/tables.py line)"
+    done
+    cluster_stop
+}
+
+about="$(clusters_describe). $(for target in "${targets[@]}"; do target_version "$target"; done |
+    paste -sd, | sed 's/,/, /g'); $rounds rounds, $seconds s a row."
+say "$about"
+for round in $(seq "$rounds"); do
+    for target in "${targets[@]}"; do run_target "$target" "$round"; done
+done
+[ -z "$keep" ] || cat "$results" >>"$keep"
+into=()
+[ "$write" = no ] || into=(--write docs/performance.md)
+python3 bench/tables.py versus "$results" "$about" "${into[@]}"
