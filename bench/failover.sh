@@ -1,0 +1,230 @@
+#!/usr/bin/env bash
+# failover.sh: how long nobody can write when one node dies, hangs, or is cut off from its peers.
+#
+# Three nodes, 64 clients that put all the time and give each attempt 0.25 s before they ask the next
+# node. After 5 s one node is hit. Every node of every store in turn, each time from a new cluster,
+# since it matters whether it was the leader. Printed: the longest time without a completed put over
+# all clients, the same over the clients of the other two nodes, and the slowest put.
+#
+# The cut needs root, since it is made by iptables: a node's connections to its peers are told from
+# those of clients by the group that the node runs in, marked as they begin, and dropped both ways
+# while it lasts. Nothing else on the machine is touched.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=bench/clusters.sh
+. bench/clusters.sh
+
+usage() {
+    cat <<'TEXT'
+bench/failover.sh                        everything, about twenty minutes
+bench/failover.sh --targets dkv --causes kill,stop --nodes 1 --seconds 10
+
+  --targets LIST  of dkv, etcd, etcd-tuned, zookeeper (all)
+  --causes LIST   of kill (-9), stop (SIGSTOP), cut (iptables), rules (dkv's own fault rules,
+                  which cut it as well) (all)
+  --nodes LIST    which nodes are hit, each in a run of its own (1,2,3)
+  --seconds N     how long a run is measured; the node is hit after 5 (20)
+  --clients N     (64)
+  --write         put the table into docs/performance.md, between its marks
+  --keep FILE     add every run to FILE, one JSON object a line
+
+etcd-tuned is etcd with --heartbeat-interval 20 --election-timeout 200.
+BUILD=DIR is where dkv is built in release (build-release); PORT=N the first of 40 ports (23790);
+TMPDIR where the data goes.
+TEXT
+}
+
+targets=dkv,etcd,etcd-tuned,zookeeper
+causes=kill,stop,cut,rules
+nodes=1,2,3
+seconds=20
+clients=64
+write=no
+keep=""
+while [ $# -gt 0 ]; do
+    case $1 in
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    --write)
+        write=yes
+        shift
+        continue
+        ;;
+    --targets | --causes | --nodes | --seconds | --clients | --keep)
+        [ $# -ge 2 ] || die "$1 wants a value"
+        ;;&
+    --targets) targets=$2 ;;
+    --causes) causes=$2 ;;
+    --nodes) nodes=$2 ;;
+    --seconds) seconds=$2 ;;
+    --clients) clients=$2 ;;
+    --keep) keep=$2 ;;
+    *) die "unknown argument '$1' (see --help)" ;;
+    esac
+    shift 2
+done
+hit_after=5
+if ! [[ $seconds =~ ^[1-9][0-9]{0,3}$ ]] || [ "$seconds" -le "$hit_after" ]; then
+    die "--seconds takes a number above $hit_after, not '$seconds'"
+fi
+if ! [[ $clients =~ ^[1-9][0-9]{0,3}$ ]] || [ "$clients" -lt 3 ]; then
+    die "--clients takes a number from 3 on, not '$clients'"
+fi
+IFS=, read -ra targets <<<"$targets"
+IFS=, read -ra causes <<<"$causes"
+IFS=, read -ra nodes <<<"$nodes"
+for target in "${targets[@]}"; do
+    case $target in dkv | etcd | etcd-tuned | zookeeper) ;; *) die "there is no target '$target'" ;; esac
+done
+for cause in "${causes[@]}"; do
+    case $cause in kill | stop | cut | rules) ;; *) die "there is no cause '$cause'" ;; esac
+done
+for node in "${nodes[@]}"; do
+    case $node in 1 | 2 | 3) ;; *) die "there is no node '$node'" ;; esac
+done
+
+clusters_begin
+clusters_install_for "${targets[@]}"
+clusters_build "${targets[@]}"
+results="$work/results.jsonl"
+: >"$results"
+
+# ---- The cut --------------------------------------------------------------------------------
+
+mark_chain=DKV-BENCH-MARK
+cut_chain=DKV-BENCH-CUT
+
+# Ports of node $2 on which its peers reach it.
+peer_ports() {
+    case $1 in
+    dkv) echo "${client_port[$2]}" ;;
+    etcd*) echo "$((first_port + 10 + $2))" ;;
+    zookeeper) echo "$((first_port + 10 + $2)) $((first_port + 20 + $2))" ;;
+    esac
+}
+
+# shellcheck disable=SC2317 # A trap calls it.
+cut_end() {
+    local table chain hook
+    for table in "mangle $mark_chain OUTPUT" "filter $cut_chain INPUT"; do
+        read -r table chain hook <<<"$table"
+        iptables -w -t "$table" -D "$hook" -i lo -j "$chain" 2>/dev/null ||
+            iptables -w -t "$table" -D "$hook" -o lo -j "$chain" 2>/dev/null || true
+        iptables -w -t "$table" -F "$chain" 2>/dev/null || true
+        iptables -w -t "$table" -X "$chain" 2>/dev/null || true
+    done
+}
+
+cut_begin() {
+    [ "$(id -u)" -eq 0 ] || die "not root: iptables cannot cut anybody off; leave out --causes cut"
+    clusters_install iptables
+    clusters_at_exit=cut_end
+    cut_end # What an earlier run left that was killed.
+    iptables -w -t mangle -N "$mark_chain"
+    iptables -w -t mangle -A OUTPUT -o lo -j "$mark_chain"
+    iptables -w -N "$cut_chain"
+    iptables -w -I INPUT -i lo -j "$cut_chain"
+    node_group_base=62000
+}
+
+# What a connection that node i began to node j is marked with, in both directions.
+pair_mark() { printf '0xd0%d%d' "$1" "$2"; }
+
+cut_mark() {
+    local target=$1 i j port
+    iptables -w -t mangle -F "$mark_chain"
+    for i in 1 2 3; do
+        for j in 1 2 3; do
+            [ "$i" -ne "$j" ] || continue
+            for port in $(peer_ports "$target" "$j"); do
+                iptables -w -t mangle -A "$mark_chain" -p tcp --syn --dport "$port" \
+                    -m owner --gid-owner "$((node_group_base + i))" \
+                    -j CONNMARK --set-mark "$(pair_mark "$i" "$j")"
+            done
+        done
+    done
+}
+
+cut_off() {
+    local node=$1 other pair
+    for other in 1 2 3; do
+        [ "$other" -ne "$node" ] || continue
+        for pair in "$(pair_mark "$node" "$other")" "$(pair_mark "$other" "$node")"; do
+            iptables -w -A "$cut_chain" -m connmark --mark "$pair" -j DROP
+        done
+    done
+}
+
+# Also tells when there was nothing to drop: that would have been no cut.
+cut_mend() {
+    local dropped
+    dropped=$(iptables -w -nvxL "$cut_chain" | awk '/DROP/ { sum += $1 } END { print sum + 0 }')
+    iptables -w -F "$cut_chain"
+    [ "$dropped" -gt 0 ] || die "the cut dropped no packet of node $1: its figures mean nothing"
+}
+
+rules_off() {
+    local node=$1 other rules=""
+    for other in 1 2 3; do
+        [ "$other" -eq "$node" ] || rules+=",$other:1.0"
+    done
+    "$build/cli/dkv-cli" drop-rules --addr "127.0.0.1:${client_port[node]}" --rules "${rules#,}" \
+        >/dev/null
+}
+
+# ---- One run --------------------------------------------------------------------------------
+
+hit() {
+    local cause=$1 node=$2
+    case $cause in
+    kill)
+        kill -KILL "${node_pids[node]}"
+        # Without the redirection, bash itself would comment on a node that was killed.
+        { wait "${node_pids[node]}" || true; } 2>/dev/null
+        ;;
+    stop) kill -STOP "${node_pids[node]}" ;;
+    cut) cut_off "$node" ;;
+    rules) rules_off "$node" ;;
+    esac
+}
+
+run_one() {
+    local target=$1 cause=$2 node=$3
+    dkv_flags=()
+    [ "$cause" != rules ] || dkv_flags=(--enable-fault-injection)
+    if [ "$cause" = cut ]; then cut_mark "$target"; fi
+    cluster_start "$target"
+    # Caches, connections, what a JVM compiles; and ZooKeeper's keys.
+    bench_start "$target" put --clients "$clients" --duration 4s
+    bench_wait
+    bench_start "$target" put --clients "$clients" --duration "${seconds}s" --warm-up 1s \
+        --attempt-timeout 250ms --timeout 60s
+    sleep "$((1 + hit_after))"
+    hit "$cause" "$node"
+    bench_wait
+    case $cause in
+    stop) kill -CONT "${node_pids[node]}" ;;
+    cut) cut_mend "$node" ;;
+    esac
+    cluster_stop
+    python3 bench/tables.py add "$results" "$cause" "$target" "$node" <"$work/bench.json"
+    tail -n 1 "$results" | python3 bench/tables.py line
+}
+
+case " ${causes[*]} " in *" cut "*) cut_begin ;; esac
+about="$(clusters_describe). $(for target in "${targets[@]}"; do target_version "$target"; done |
+    uniq | paste -sd, | sed 's/,/, /g'); $clients clients, attempts of 0.25 s, $seconds s a run, \
+the node is hit after $hit_after s."
+say "$about"
+for target in "${targets[@]}"; do
+    for cause in "${causes[@]}"; do
+        if [ "$cause" = rules ] && [ "$target" != dkv ]; then continue; fi
+        for node in "${nodes[@]}"; do run_one "$target" "$cause" "$node"; done
+    done
+done
+[ -z "$keep" ] || cat "$results" >>"$keep"
+into=()
+[ "$write" = no ] || into=(--write docs/performance.md)
+python3 bench/tables.py failover "$results" "$about" "${into[@]}"
