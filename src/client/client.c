@@ -62,6 +62,7 @@ static void client_set_options(struct dkv_client *client, const struct dkv_optio
 {
     client->io = options->io;
     client->no_session = options->no_session;
+    client->calls_only = options->calls_only;
     client->next_op_id = options->first_op_id != 0 ? options->first_op_id : 1;
     client->floor = options->floor;
     client->floor_is_given = options->floor != 0;
@@ -92,6 +93,8 @@ static enum dkv_status client_open_channels(struct dkv_client *client)
         if (rpc_channel_open(io_rpc(client->io), client->endpoints.addresses[i], &options,
                              &client->channels[i]) != 0)
             return DKV_NO_MEMORY;
+        lane_init(&client->lanes[i], client->io, client->channels[i]);
+        client->opened++;
     }
     return DKV_OK;
 }
@@ -131,12 +134,14 @@ void dkv_close(struct dkv_client *client)
         pthread_cond_wait(&client->changed, &client->lock);
     pthread_mutex_unlock(&client->lock);
     /* Cancels the calls under way; their operations then give up instead of trying again. */
-    for (uint32_t i = 0; i < client->endpoints.count; i++)
+    for (uint32_t i = 0; i < client->opened; i++)
         rpc_channel_close(client->channels[i]);
     pthread_mutex_lock(&client->lock);
     while (!list_is_empty(&client->writes) || !list_is_empty(&client->reads) || client->ending > 0)
         pthread_cond_wait(&client->changed, &client->lock);
     pthread_mutex_unlock(&client->lock);
+    for (uint32_t i = 0; i < client->opened; i++)
+        lane_fini(&client->lanes[i]);
     if (client->owns_io)
         dkv_io_close(client->io);
     pthread_cond_destroy(&client->changed);

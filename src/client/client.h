@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "client/endpoints.h"
 #include "client/io.h"
+#include "client/lane.h"
 #include "dkv/dkv.h"
 #include "kv/command.h"
 
@@ -30,7 +31,10 @@ struct dkv_client {
     uint32_t timeout_ms;
     uint32_t attempt_timeout_ms;
     struct endpoints endpoints;
-    struct rpc_channel *channels[ENDPOINTS_MAX];
+    struct rpc_channel *channels[ENDPOINTS_MAX]; /* As many as `opened` says, as the next. */
+    struct lane lanes[ENDPOINTS_MAX];
+    uint32_t opened;
+    bool calls_only;
     uint8_t client_id[CLIENT_ID_SIZE_MAX];
     size_t client_id_size;
 

@@ -16,7 +16,9 @@ struct dkv_io {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
+    pthread_cond_t ran; /* `running` has ended. */
     struct heap timers;
+    const struct io_timer *running;
     bool stopping;
 };
 
@@ -54,9 +56,12 @@ static void *io_run(void *context)
         } else {
             heap_remove(&io->timers, node);
             struct io_timer *timer = LIST_ENTRY(node, struct io_timer, node);
+            io->running = timer;
             pthread_mutex_unlock(&io->lock);
-            timer->run(timer->context);
+            timer->run(timer->context); /* It may be gone afterwards. */
             pthread_mutex_lock(&io->lock);
+            io->running = NULL;
+            pthread_cond_broadcast(&io->ran);
         }
     }
     pthread_mutex_unlock(&io->lock);
@@ -89,12 +94,14 @@ enum dkv_status dkv_io_open(struct dkv_io **out_io)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&io->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&io->ran, NULL);
     if (io_start_thread(io) != 0)
         goto fail_thread;
     *out_io = io;
     return DKV_OK;
 
 fail_thread:
+    pthread_cond_destroy(&io->ran);
     pthread_cond_destroy(&io->changed);
     pthread_mutex_destroy(&io->lock);
     rpc_client_close(io->rpc);
@@ -117,6 +124,7 @@ void dkv_io_close(struct dkv_io *io)
     heap_fini(&io->timers);
     rpc_client_close(io->rpc);
     rpc_fini();
+    pthread_cond_destroy(&io->ran);
     pthread_cond_destroy(&io->changed);
     pthread_mutex_destroy(&io->lock);
     mem_free(io);
@@ -135,6 +143,27 @@ int io_timer_start(struct dkv_io *io, struct io_timer *timer, uint64_t at_ns)
     pthread_cond_signal(&io->changed);
     pthread_mutex_unlock(&io->lock);
     return err;
+}
+
+int io_timer_set(struct dkv_io *io, struct io_timer *timer, uint64_t at_ns)
+{
+    pthread_mutex_lock(&io->lock);
+    if (timer->node.index != HEAP_NOWHERE)
+        heap_remove(&io->timers, &timer->node);
+    int err = heap_push(&io->timers, &timer->node, at_ns);
+    pthread_cond_signal(&io->changed);
+    pthread_mutex_unlock(&io->lock);
+    return err;
+}
+
+void io_timer_cancel(struct dkv_io *io, struct io_timer *timer)
+{
+    pthread_mutex_lock(&io->lock);
+    if (timer->node.index != HEAP_NOWHERE)
+        heap_remove(&io->timers, &timer->node);
+    while (io->running == timer)
+        pthread_cond_wait(&io->ran, &io->lock);
+    pthread_mutex_unlock(&io->lock);
 }
 
 void io_timer_hurry(struct dkv_io *io, struct io_timer *timer)

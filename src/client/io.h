@@ -28,6 +28,12 @@ void io_timer_init(struct io_timer *timer, void (*run)(void *context), void *con
 /* timer, which is not running, is not to be freed until it has run. ERR_NO_MEMORY. */
 int io_timer_start(struct dkv_io *io, struct io_timer *timer, uint64_t at_ns) MUST_CHECK;
 
+/* Run it at that time, whether it was started before or not. ERR_NO_MEMORY: it is not started. */
+int io_timer_set(struct dkv_io *io, struct io_timer *timer, uint64_t at_ns) MUST_CHECK;
+
+/* It does not run any more when this returns. Not from a timer. */
+void io_timer_cancel(struct dkv_io *io, struct io_timer *timer);
+
 /* Run it now, if it was started and has not run yet. */
 void io_timer_hurry(struct dkv_io *io, struct io_timer *timer);
 

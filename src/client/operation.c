@@ -22,41 +22,10 @@
 #include "wire/kv_wire.h"
 
 #define MS_NS UINT64_C(1000000)
-#define PAUSE_FIRST_NS (20 * MS_NS)
 #define PAUSE_LAST_NS (500 * MS_NS)
 
 /* Hardly time for another attempt: the last one's words are better than "deadline exceeded". */
 #define ATTEMPT_MIN_NS (20 * MS_NS)
-
-struct operation {
-    struct list link; /* In the client's reads or writes. */
-    struct dkv_client *client;
-    struct io_timer timer;
-    enum dkv_kind kind;
-    struct command command; /* Of a write; points into bytes. */
-    struct wire_get get;    /* Of a read; the same. */
-    uint64_t deadline_ns;
-    uint64_t pause_ns; /* Before the next round. */
-    uint32_t endpoint;
-    uint32_t failed_in_row;
-    uint32_t renewals;
-    bool asks_hello;    /* The attempt is for a born. */
-    bool needs_born;    /* born is not settled yet. */
-    bool wants_hello;   /* born is to come from a Hello, whatever was seen before. */
-    bool may_renew;     /* Nobody but this operation ever sent its op_id. */
-    bool maybe_applied; /* An attempt ended without saying what became of it. */
-    struct dkv_answer answer;
-    void (*on_answer)(void *context, struct dkv_answer *answer);
-    void *context;
-    uint8_t bytes[]; /* Key, value, expected. */
-};
-
-static void operation_attempt(void *context);
-
-static bool operation_is_write(const struct operation *op)
-{
-    return op->kind != DKV_GET;
-}
 
 static bool operation_has_session(const struct operation *op)
 {
@@ -163,6 +132,8 @@ static void operation_on_failure(struct operation *op, const struct rpc_reply *r
 {
     enum dkv_status status;
     enum verdict verdict = answer_judge(reply, &status);
+    if (op->is_call && reply->status == RPC_UNAVAILABLE)
+        lane_forget(&op->client->lanes[op->endpoint]);
     if (status == DKV_EXPIRED && operation_renew(op, reply->text))
         return;
     switch (verdict) {
@@ -258,14 +229,13 @@ static bool operation_enter_session(struct operation *op)
     return has_born;
 }
 
-static int operation_encode(struct operation *op, struct buf *request, const char **out_method)
+static int operation_encode(const struct operation *op, struct buf *request,
+                            const char **out_method)
 {
-    op->asks_hello = operation_has_session(op) && !operation_enter_session(op);
     if (op->asks_hello) {
         *out_method = WIRE_KV_HELLO;
         return 0; /* Its request is empty. */
     }
-    op->answer.attempts++;
     if (operation_is_write(op)) {
         *out_method = wire_write_method(op->command.kind);
         return wire_encode_write(&op->command, request);
@@ -274,7 +244,57 @@ static int operation_encode(struct operation *op, struct buf *request, const cha
     return wire_encode_get(&op->get, request);
 }
 
-static void operation_attempt(void *context)
+/* The attempt as a call of its own. Between client_begin_call and client_end_call. */
+static int operation_call(struct operation *op, uint64_t timeout_ns)
+{
+    struct buf request = {0};
+    const char *method = NULL;
+    op->is_call = true;
+    int err = operation_encode(op, &request, &method);
+    if (err == 0)
+        err = rpc_channel_call(op->client->channels[op->endpoint], method, &request, timeout_ns,
+                               operation_on_reply, op);
+    if (err != 0)
+        buf_fini(&request);
+    return err;
+}
+
+static void operation_on_lane_reply(struct lane_op *lane_op, const struct rpc_reply *reply)
+{
+    operation_on_reply(LIST_ENTRY(lane_op, struct operation, lane_op), reply);
+}
+
+/* The node has no Batch: the same attempt, as a call. */
+static void operation_on_lane_unknown(struct lane_op *lane_op)
+{
+    struct operation *op = LIST_ENTRY(lane_op, struct operation, lane_op);
+    struct dkv_client *client = op->client;
+    if (!client_begin_call(client)) {
+        operation_give_up(op, DKV_UNAVAILABLE, "the client is being closed");
+        return;
+    }
+    uint64_t now_ns = io_now_ns();
+    int err = operation_call(op, lane_op->deadline_ns > now_ns ? lane_op->deadline_ns - now_ns : 0);
+    client_end_call(client);
+    if (err != 0)
+        operation_give_up(op, DKV_NO_MEMORY, "out of memory");
+}
+
+/* The attempt on the stream to its endpoint. Likewise. */
+static int operation_ride(struct operation *op, uint64_t timeout_ns)
+{
+    op->is_call = false;
+    op->lane_op = (struct lane_op){
+        .get = operation_is_write(op) ? NULL : &op->get,
+        .write = operation_is_write(op) ? &op->command : NULL,
+        .deadline_ns = io_now_ns() + timeout_ns,
+        .on_reply = operation_on_lane_reply,
+        .on_unknown = operation_on_lane_unknown,
+    };
+    return lane_submit(&op->client->lanes[op->endpoint], &op->lane_op);
+}
+
+void operation_attempt(void *context)
 {
     struct operation *op = context;
     struct dkv_client *client = op->client;
@@ -290,18 +310,17 @@ static void operation_attempt(void *context)
         operation_give_up(op, DKV_UNAVAILABLE, "the client is being closed");
         return;
     }
-    struct buf request = {0};
-    const char *method = NULL;
-    int err = operation_encode(op, &request, &method);
-    if (err == 0)
-        err = rpc_channel_call(client->channels[op->endpoint], method, &request, timeout_ns,
-                               operation_on_reply, op);
+    op->asks_hello = operation_has_session(op) && !operation_enter_session(op);
+    op->answer.attempts += !op->asks_hello;
+    int err = ERR_NOT_FOUND;
+    if (!op->asks_hello && !client->calls_only)
+        err = operation_ride(op, timeout_ns);
+    if (err == ERR_NOT_FOUND)
+        err = operation_call(op, timeout_ns);
     /* If there is no error, op may be gone already; the client cannot, before the next line. */
     client_end_call(client);
-    if (err == 0)
-        return;
-    buf_fini(&request);
-    operation_give_up(op, DKV_NO_MEMORY, "out of memory");
+    if (err != 0)
+        operation_give_up(op, DKV_NO_MEMORY, "out of memory");
 }
 
 void operation_hurry_all(struct list *operations)
@@ -310,242 +329,4 @@ void operation_hurry_all(struct list *operations)
         struct operation *op = LIST_ENTRY(l, struct operation, link);
         io_timer_hurry(op->client->io, &op->timer);
     }
-}
-
-/* ---- The beginning ------------------------------------------------------------------------- */
-
-static struct bytes operation_keep(uint8_t **at, struct dkv_bytes from)
-{
-    struct bytes kept = {.data = *at, .size = from.size};
-    if (from.size > 0)
-        memcpy(*at, from.data, from.size);
-    *at += from.size;
-    return kept;
-}
-
-static enum command_kind command_kind_of(enum dkv_kind kind)
-{
-    switch (kind) {
-    case DKV_PUT:
-        return COMMAND_PUT;
-    case DKV_APPEND:
-        return COMMAND_APPEND;
-    case DKV_DELETE:
-        return COMMAND_DELETE;
-    case DKV_CAS:
-    case DKV_GET:
-        break;
-    }
-    return COMMAND_CAS;
-}
-
-static enum command_expect command_expect_of(enum dkv_expect expect)
-{
-    switch (expect) {
-    case DKV_EXPECT_ABSENT:
-        return EXPECT_ABSENT;
-    case DKV_EXPECT_VALUE:
-        return EXPECT_VALUE;
-    case DKV_EXPECT_REVISION:
-        return EXPECT_REVISION;
-    case DKV_EXPECT_NOTHING:
-        break;
-    }
-    return EXPECT_NOTHING;
-}
-
-static enum wire_consistency wire_consistency_of(enum dkv_consistency consistency)
-{
-    switch (consistency) {
-    case DKV_SEQUENTIAL:
-        return WIRE_SEQUENTIAL;
-    case DKV_QUORUM:
-        return WIRE_QUORUM;
-    case DKV_LINEARIZABLE:
-        break;
-    }
-    return WIRE_BARRIER;
-}
-
-static struct operation *operation_new(struct dkv_client *client, const struct dkv_op *from)
-{
-    size_t size = from->key.size + from->value.size + from->expected.size;
-    struct operation *op = mem_alloc_zero(sizeof(*op) + size);
-    if (op == NULL)
-        return NULL;
-    uint8_t *at = op->bytes;
-    struct bytes key = operation_keep(&at, from->key);
-    struct bytes value = operation_keep(&at, from->value);
-    struct bytes expected = operation_keep(&at, from->expected);
-    op->client = client;
-    op->kind = from->kind;
-    op->pause_ns = PAUSE_FIRST_NS;
-    uint32_t timeout_ms = from->timeout_ms != 0 ? from->timeout_ms : client->timeout_ms;
-    op->deadline_ns = io_now_ns() + timeout_ms * MS_NS;
-    list_init(&op->link);
-    io_timer_init(&op->timer, operation_attempt, op);
-    if (from->kind == DKV_GET) {
-        op->get.key = key;
-        op->get.consistency = wire_consistency_of(from->consistency);
-        return op;
-    }
-    op->command = (struct command){
-        .kind = command_kind_of(from->kind),
-        .want_previous = from->want_previous,
-        .key = key,
-        .value = value,
-    };
-    if (from->kind == DKV_CAS) {
-        op->command.expect = command_expect_of(from->expect);
-        op->command.expected_revision = from->expected_revision;
-        if (from->expect == DKV_EXPECT_VALUE)
-            op->command.expected = expected;
-    }
-    return op;
-}
-
-/* What is wrong with it, or NULL. */
-static const char *op_check(struct operation *op)
-{
-    const struct command *c = &op->command;
-    struct bytes key = operation_is_write(op) ? c->key : op->get.key;
-    if (key.size < 1 || key.size > KEY_SIZE_MAX)
-        return "a key has 1 to 511 bytes";
-    if (!operation_is_write(op))
-        return NULL;
-    if (c->value.size > VALUE_SIZE_MAX || c->expected.size > VALUE_SIZE_MAX)
-        return "a value has at most 1048576 bytes";
-    if (c->kind == COMMAND_CAS && c->expect == EXPECT_NOTHING)
-        return "a compare-and-set needs something to compare";
-    if (command_check(c) != 0)
-        return c->kind == COMMAND_CAS ? "a compare-and-set is too large, or its revision is 0"
-                                      : "the operation does not go together with its arguments";
-    return NULL;
-}
-
-/* Where an op_id belongs among the writes, from the end: nearly always there. */
-static struct list *client_place_of(struct dkv_client *client, uint64_t op_id)
-{
-    struct list *at = &client->writes;
-    while (at->prev != &client->writes &&
-           LIST_ENTRY(at->prev, struct operation, link)->command.op_id > op_id)
-        at = at->prev;
-    return at;
-}
-
-/* Its op_id, and its place among the writes. Under the client's lock. NULL, or what is wrong. */
-static const char *client_enter_write(struct dkv_client *client, struct operation *op,
-                                      uint64_t op_id)
-{
-    if (client->no_session) {
-        list_push_back(&client->writes, &op->link);
-        return NULL;
-    }
-    struct command *c = &op->command;
-    c->op_id = op_id != 0 ? op_id : client->next_op_id;
-    uint64_t floor = c->op_id;
-    if (!list_is_empty(&client->writes)) {
-        uint64_t first = LIST_ENTRY(client->writes.next, struct operation, link)->command.op_id;
-        floor = first < floor ? first : floor;
-    }
-    if (c->op_id - floor >= DKV_WRITES_MAX)
-        return "too many writes of this client wait for their answers";
-    if (c->op_id >= client->next_op_id)
-        client->next_op_id = c->op_id + 1;
-    c->client_id = (struct bytes){.data = client->client_id, .size = client->client_id_size};
-    c->born = client->born;
-    op->needs_born = !client->born_is_given;
-    op->may_renew = !client->born_is_given && op_id == 0;
-    op->maybe_applied = client->born_is_given;
-    op->answer.op_id = c->op_id;
-    list_insert_before(client_place_of(client, c->op_id), &op->link);
-    return NULL;
-}
-
-static enum dkv_status client_enter(struct dkv_client *client, struct operation *op, uint64_t op_id,
-                                    const char **out_text)
-{
-    enum dkv_status status = DKV_OK;
-    pthread_mutex_lock(&client->lock);
-    op->endpoint = client->preferred;
-    if (client->closing) {
-        status = DKV_UNAVAILABLE;
-        *out_text = "the client is being closed";
-    } else if (operation_is_write(op)) {
-        *out_text = client_enter_write(client, op, op_id);
-        status = *out_text == NULL ? DKV_OK : DKV_BUSY;
-    } else {
-        op->get.min_slot = op->get.consistency == WIRE_SEQUENTIAL ? client->seen : 0;
-        list_push_back(&client->reads, &op->link);
-    }
-    pthread_mutex_unlock(&client->lock);
-    return status;
-}
-
-enum dkv_status dkv_submit(struct dkv_client *client, const struct dkv_op *op,
-                           void (*on_answer)(void *context, struct dkv_answer *answer),
-                           void *context, const char **out_text)
-{
-    assert(op->kind >= DKV_GET && op->kind <= DKV_CAS);
-    const char *text = "out of memory";
-    enum dkv_status status = DKV_NO_MEMORY;
-    struct operation *made = operation_new(client, op);
-    if (made != NULL) {
-        made->on_answer = on_answer;
-        made->context = context;
-        text = op_check(made);
-        status = text == NULL ? client_enter(client, made, op->op_id, &text) : DKV_INVALID;
-    }
-    if (status == DKV_OK) {
-        operation_attempt(made);
-        return DKV_OK;
-    }
-    mem_free(made);
-    if (out_text != NULL)
-        *out_text = text;
-    return status;
-}
-
-/* ---- Waiting for the answer ---------------------------------------------------------------- */
-
-struct waiter {
-    pthread_mutex_t lock;
-    pthread_cond_t came;
-    bool done;
-    struct dkv_answer *answer;
-};
-
-static void waiter_on_answer(void *context, struct dkv_answer *answer)
-{
-    struct waiter *w = context;
-    pthread_mutex_lock(&w->lock);
-    *w->answer = *answer;
-    answer->value = (struct dkv_bytes){0};
-    answer->previous = (struct dkv_bytes){0};
-    w->done = true;
-    pthread_cond_signal(&w->came);
-    pthread_mutex_unlock(&w->lock);
-}
-
-void dkv_execute(struct dkv_client *client, const struct dkv_op *op, struct dkv_answer *out_answer)
-{
-    *out_answer = (struct dkv_answer){0};
-    struct waiter w = {
-        .lock = PTHREAD_MUTEX_INITIALIZER,
-        .came = PTHREAD_COND_INITIALIZER,
-        .answer = out_answer,
-    };
-    const char *text = "";
-    enum dkv_status status = dkv_submit(client, op, waiter_on_answer, &w, &text);
-    if (status == DKV_OK) {
-        pthread_mutex_lock(&w.lock);
-        while (!w.done)
-            pthread_cond_wait(&w.came, &w.lock);
-        pthread_mutex_unlock(&w.lock);
-    } else {
-        out_answer->status = status;
-        snprintf(out_answer->text, sizeof(out_answer->text), "%s", text);
-    }
-    pthread_cond_destroy(&w.came);
-    pthread_mutex_destroy(&w.lock);
 }

@@ -12,6 +12,7 @@
 
 #include "../rpc/world.h"
 
+#include "base/list.h"
 #include "dkv/dkv.h"
 #include "kv/command.h"
 #include "wire/kv_wire.h"
@@ -50,21 +51,39 @@ struct fake_seen {
     uint64_t deadline_ns;
 };
 
+/* How an operation came: by a call, or with others on a stream. */
+struct fake_stream;
+struct fake_call {
+    struct rpc_call *call;
+    struct fake_stream *stream;
+    uint64_t number;
+    bool is_get;
+};
+
 struct fake {
     uint32_t id;
     struct rpc_server *server;
     struct counter arrived; /* Operations. */
     struct counter hellos;
+    struct counter opened;   /* Batch streams. */
+    struct counter messages; /* On them. */
+    struct list streams;     /* Of struct fake_stream. */
     pthread_mutex_t lock;
     struct fake_plan plan;
     uint64_t slot; /* Of the last answer; each write's is one higher. */
     struct fake_seen seen[FAKE_SEEN_MAX];
-    struct rpc_call *held[FAKE_HELD_MAX];
+    struct fake_call held[FAKE_HELD_MAX];
     uint32_t held_count;
     struct buf value;
 };
 
+/* With FAKE_BATCH in the environment fakes serve Batch; else they are nodes that do not know it. */
+bool fake_has_batch(void);
+
 void fake_start(struct fake *f, uint32_t id);
+
+/* Cut every Batch stream that there was. */
+void fake_break_streams(struct fake *f);
 
 /* Fails what it holds, then ends. */
 void fake_stop(struct fake *f);

@@ -78,6 +78,11 @@ struct dkv_options {
     struct dkv_bytes client_id; /* Empty: 16 random bytes. */
     bool no_session;      /* Writes carry no client id, and are never sent a second time unless
                              the first was certainly not applied. */
+    bool calls_only;      /* A gRPC call for each operation. Else they share one stream to a node
+                             (KV.Batch), on which a message carries all that is ready to go: less
+                             work for both ends also when there is but one, and no other order, as
+                             operations under way at the same time have none. A node without
+                             Batch gets calls in any case. */
     uint64_t first_op_id; /* 0: 1. */
     uint64_t floor;       /* 0: the lowest op_id without an answer. Else sent as it is. */
     bool born_is_given;   /* What is sent repeats an earlier client's op: born is that of the first
@@ -143,7 +148,8 @@ struct dkv_answer {
     bool applied;   /* A write took effect: false for a failed comparison or a delete of nothing. */
     bool found;     /* GET: there is such a key. A write: there was one before. */
     bool duplicate; /* This is the answer of the first time. */
-    bool omitted;   /* A repeat whose values were too long to be kept. */
+    bool omitted;   /* A repeat whose values were too long to be kept, or too many answers at once:
+                       what was done is known, `value` and `previous` are not. */
     uint64_t slot;  /* Where the write was applied; up to where the read looked. */
     uint64_t revision;        /* The store's, after the write or at the read. */
     uint64_t mod_revision;    /* GET: when the key was last modified; for EXPECT_REVISION. */
