@@ -36,6 +36,7 @@ test_packages=(
     python3-grpcio
     python3-protobuf
     shellcheck
+    spin
     strace
 )
 

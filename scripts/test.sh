@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test.sh: install what is missing, build in four ways, run every suite that there is for each.
 #
-#   build/        gcc      all suites: unit, sim, integration, style
+#   build/        gcc      all suites: unit, sim, model, integration, style
 #   build-asan/   gcc, address and undefined-behaviour sanitizers: unit, sim-smoke, integration-smoke
 #   build-tsan/   gcc, thread sanitizer: threads, integration-smoke
 #   build-clang/  clang    everything is compiled; unit
@@ -106,7 +106,7 @@ export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
 
 if configure build && compile build; then
-    for suite in style unit sim integration; do
+    for suite in style unit sim model integration; do
         run build "$suite"
     done
 fi
