@@ -201,6 +201,7 @@ static enum cli_exit read_flags(struct bench *b, struct cli *cli)
     if (code == CLI_OK)
         code = read_numbers(b);
     b->csv = options_get(&cli->options, "csv");
+    b->options.target.calls_only = options_has(&cli->options, "calls");
     b->no_fill = options_has(&cli->options, "no-fill");
     return code;
 }
@@ -380,11 +381,12 @@ static const struct option options[] = {
     {.name = "pipeline", .argument = "N", .help = "operations under way at each client (1)"},
     {.name = "pin", .argument = "HOST:PORT", .help = "all clients begin at this endpoint"},
     {.name = "consistency",
-     .argument = "linearizable|quorum|sequential",
-     .help = "of gets (linearizable)"},
+     .argument = "KIND",
+     .help = "of gets: linearizable (the default), quorum or sequential"},
     {.name = "keys", .argument = "N", .help = "how many, drawn evenly (10000)"},
     {.name = "key-size", .argument = "BYTES", .help = "of each key (16)"},
     {.name = "value-size", .argument = "BYTES", .help = "of each value (128)"},
+    {.name = "calls", .help = "dkv: a gRPC call for each operation, and no stream"},
     {.name = "no-fill", .help = "do not write all keys before there are gets"},
     {.name = "attempt-timeout", .argument = "2s", .help = "after which the next endpoint is asked"},
     {.name = "pids", .argument = "PID,...", .help = "the servers, to count their CPU time"},
@@ -405,8 +407,8 @@ const struct command_entry command_bench = {
         "Without --rate each client begins an operation when its last one is done (closed\n"
         "loop). With it, operations are due at fixed times, and their latency counts from\n"
         "then. Clients begin at the endpoints in turn, and move on to the next when one fails.\n"
-        "A gap is the longest time in which no operation was done. Keys are bench0000000000\n"
-        "and so on; gets are preceded by a put of each. docs/performance.md has the fields of\n"
+        "A gap is the longest time in which no operation was done. Keys are bench and a\n"
+        "number; gets are preceded by a put of each. docs/performance.md has the fields of\n"
         "-o json.",
     .flags = COMMAND_CLUSTER,
     .options = options,

@@ -99,6 +99,7 @@ class Bench(case.Case):
                 seconds = list(csv.DictReader(rows))
         self.check(r)
         self.assertEqual((r["target"], r["mode"], r["seconds"]), ("dkv", "put", 1.5))
+        self.assertFalse(r["calls_only"])
         self.assertEqual([e["clients"] for e in r["by_endpoint"]], [2, 2, 2])
         self.assertEqual([s["second"] for s in seconds], ["1", "2"])
         self.assertEqual(sum(int(s["ops"]) for s in seconds), r["ops"])
@@ -113,6 +114,11 @@ class Bench(case.Case):
                 self.assertEqual(r["not_found"], 0)
         value, _ = self.cli(0, "get", "bench00000000049", "--endpoints", self.nodes.endpoints)
         self.assertEqual(value, b"")
+
+    def test_calls(self):
+        r = self.bench("--calls", "--clients", "3", "--pipeline", "2", "--duration", "300ms")
+        self.check(r)
+        self.assertTrue(r["calls_only"])
 
     def test_mix_over_pipelines_pinned(self):
         pin = self.nodes.nodes[1].address

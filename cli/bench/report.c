@@ -108,12 +108,13 @@ static int add_latencies(json_t *object, const struct tally *t, size_t from, siz
 static int add_how(json_t *object, const struct generator_options *o)
 {
     json_t *how = json_pack(
-        "{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:f,s:i,s:i}", "consistency",
+        "{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:f,s:i,s:i,s:b}", "consistency",
         report_consistency(o->target.consistency), "loop", o->rate_per_s > 0 ? "open" : "closed",
         "rate", (json_int_t)o->rate_per_s, "pipeline", (json_int_t)o->pipeline, "keys",
         (json_int_t)o->keys, "key_size", (json_int_t)o->key_size, "value_size",
         (json_int_t)o->value_size, "warm_up_s", (double)o->warm_up_ns / 1e9, "timeout_ms",
-        (int)o->target.timeout_ms, "attempt_timeout_ms", (int)o->target.attempt_timeout_ms);
+        (int)o->target.timeout_ms, "attempt_timeout_ms", (int)o->target.attempt_timeout_ms,
+        "calls_only", (int)o->target.calls_only);
     int err = json_object_update(object, how);
     json_decref(how);
     return err;

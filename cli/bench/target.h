@@ -32,6 +32,8 @@ struct target_options {
     enum target_consistency consistency;
     uint32_t timeout_ms;         /* Of an operation, all attempts together. */
     uint32_t attempt_timeout_ms; /* Of one attempt; 0: the target's default. */
+    bool calls_only; /* dkv: a gRPC call for each operation, instead of a stream for all of a
+                        client. Others do what they do. */
 };
 
 /* How an operation ended. */

@@ -81,6 +81,7 @@ static int dkv_client_open(struct target *t, uint32_t home, struct target_client
         const struct dkv_options options = {
             .endpoints = (const char *)endpoints.data,
             .io = t->io,
+            .calls_only = t->options.calls_only,
             .timeout_ms = t->options.timeout_ms,
             .attempt_timeout_ms = t->options.attempt_timeout_ms,
         };
