@@ -91,6 +91,7 @@ static int hello_refuse(struct replica *r, uint32_t index, uint64_t link, enum r
     struct peer *peer = &r->peers[index];
     if (peer->has_link && peer->link == link)
         peer->has_link = false;
+    peer->progress = (struct progress){0}; /* Whoever it is, it does not have what that one had. */
     struct notice notice = {
         .kind = NOTICE_PEER_REFUSED,
         .peer = index,

@@ -212,15 +212,19 @@ static uint32_t learning_find_source(struct replica *r, uint64_t number)
 {
     uint32_t count = replica_members(r)->count;
     uint32_t start = (uint32_t)prng_below(&r->prng, count);
+    uint32_t again = MEMBER_NONE; /* The one that the last request went to: only if need be. */
     for (uint32_t i = 0; i < count; i++) {
         uint32_t peer = (start + i) % count;
         const struct peer *p = &r->peers[peer];
         /* Of what was chosen by skips alone, nobody needs to fetch anything. */
         uint64_t has = replica_is_coordinated(r) ? p->progress.applied : p->progress.chosen_to;
-        if (peer != r->self && p->connected && has >= number)
+        if (peer == r->self || !p->connected || has < number)
+            continue;
+        if (peer != r->fetch.peer)
             return peer;
+        again = peer;
     }
-    return MEMBER_NONE;
+    return again;
 }
 
 /* Catching up waits for the disk: it could bring more than the memory holds. */
@@ -298,7 +302,7 @@ int learning_tick_fetch(struct replica *r)
 {
     struct fetch *f = &r->fetch;
     if (f->active && r->now_ns >= f->deadline_ns)
-        *f = (struct fetch){.useless = true};
+        *f = (struct fetch){.useless = true, .peer = f->peer};
     if (f->active)
         replica_wake_at(r, f->deadline_ns);
     if (!f->active && !f->useless && learning_has_room(r)) {
