@@ -111,6 +111,9 @@ void truth_on_freeze(struct world *w, uint32_t node, const struct checkpoint_hea
 void truth_on_checkpoint(struct world *w, uint32_t node, const struct checkpoint_head *head);
 void truth_on_wiped(struct world *w, uint32_t node);
 
+/* The highest slot that every voter must have applied in the end. */
+uint64_t truth_wanted_to(struct world *w);
+
 /* The node says this. */
 void truth_on_send(struct world *w, uint32_t node, const struct message *m);
 

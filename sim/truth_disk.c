@@ -212,6 +212,24 @@ static bool truth_is_held(struct world *w, uint64_t slot)
     return false;
 }
 
+/* Its value was chosen, or may be: some disk holds a vote for it that no NOOP has replaced. */
+static bool truth_is_wanted(struct world *w, uint64_t slot)
+{
+    const struct slot_truth *s = truth_slot(w, slot);
+    if (s->chosen != NULL)
+        return s->chosen->kind != VALUE_NOOP || w->mix.mode == MODE_CLASSIC;
+    return truth_is_held(w, slot);
+}
+
+uint64_t truth_wanted_to(struct world *w)
+{
+    struct truth *t = &w->truth;
+    uint64_t to = t->touched_to;
+    while (to >= t->first && !truth_is_wanted(w, to))
+        to--;
+    return to;
+}
+
 void truth_on_wiped(struct world *w, uint32_t node)
 {
     struct truth *t = &w->truth;

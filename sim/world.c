@@ -136,10 +136,11 @@ static bool world_is_voter(const struct world *w, uint32_t node)
 static bool world_is_converged(struct world *w)
 {
     const struct truth *t = &w->truth;
-    uint64_t applied = t->touched_to;
+    uint64_t wanted_to = truth_wanted_to(w);
+    uint64_t applied = wanted_to;
     if (w->mix.mode == MODE_CLASSIC)
         applied = t->chosen_to; /* Else slots are skipped far ahead of all that is used. */
-    if (t->chosen_to < t->touched_to)
+    if (t->chosen_to < wanted_to)
         return false;
     for (uint32_t i = 0; i < w->mix.nodes; i++) {
         const struct node *n = &w->nodes[i];
