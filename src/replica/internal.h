@@ -91,6 +91,7 @@ struct watch {
     uint64_t revoked_to;   /* The last slot that this node set out to take over. */
     uint64_t width;        /* How much is revoked the next time. */
     uint64_t retry_ns;     /* No new attempt before: a rival is at work. */
+    uint32_t failures;     /* Own attempts refused since anything became known. */
     uint64_t heard_round;  /* The highest round heard of in its slots. */
     struct revocation *revocation; /* Under way; or NULL. */
 };

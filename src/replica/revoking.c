@@ -16,6 +16,8 @@
 #include "base/planted.h"
 #include "replica/internal.h"
 
+#define WAIT_NS_MAX (200 * NS_PER_MS)
+
 void revoking_drop(struct replica *r, uint32_t index)
 {
     struct revocation *v = r->watches[index].revocation;
@@ -179,6 +181,8 @@ static void revoking_wait(struct replica *r, uint32_t index)
 {
     uint64_t commit_ns = max_u64(delays_p99(&r->commit_delays), NS_PER_MS);
     uint64_t wait_ns = 2 * commit_ns + prng_below(&r->prng, 2 * commit_ns);
+    /* Others' disks may be slower than ours: whoever lost before waits longer. */
+    wait_ns = min_u64(wait_ns << r->watches[index].failures, WAIT_NS_MAX);
     r->watches[index].retry_ns = max_u64(r->watches[index].retry_ns, r->now_ns + wait_ns);
 }
 
@@ -198,6 +202,8 @@ void revoking_on_refused(struct replica *r, const struct message *m)
     if (w->revocation == NULL || ballot_cmp(w->revocation->revoker.ballot, m->ballot) != 0)
         return;
     r->stats.refused_total++;
+    if (w->failures < 10)
+        w->failures++;
     revoking_drop(r, index);
     revoking_wait(r, index);
 }

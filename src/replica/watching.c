@@ -140,6 +140,8 @@ void watching_advance(struct replica *r, uint32_t index)
         w->suspected = false;
         w->suspect_ns = 0;
     }
+    if (w->known != before)
+        w->failures = 0;
     if (w->known > r->frontier)
         w->since_ns = 0;
     else if (w->since_ns == 0 || w->known != before) {
