@@ -84,6 +84,7 @@ static void checkpointer_on_mail(struct mail *mail, void *owner)
     uint64_t began_ns = monotime_ns();
     checkpointer_begin(c);
     while (acceptor_store_chosen_to(c->acceptor) < c->slot) {
+        assert(acceptor_store_unmerged(c->acceptor) > 0); /* It is durable, so it is in there. */
         checkpointer_merge_part(c);
         checkpointer_rest(c);
     }
