@@ -2,10 +2,13 @@
 
 As root this runs in a mount namespace of its own, so that its small file system goes with it.
 """
+import fcntl
 import os
 import shutil
+import struct
 import subprocess
 import sys
+import threading
 import unittest
 
 import calls
@@ -15,6 +18,10 @@ import cluster
 MIB = 1 << 20
 IN_NAMESPACE = "DKV_TEST_IN_NAMESPACE"
 
+# linux/ext4.h: EXT4_IOC_SHUTDOWN, and to drop what is in memory, the file system's journal too.
+EXT4_IOC_SHUTDOWN = 0x8004587D
+EXT4_SHUTDOWN_NO_LOG_FLUSH = 2
+
 
 def can_inject():
     """May strace trace here, and does it know how to inject?"""
@@ -23,6 +30,35 @@ def can_inject():
     done = subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO",
                            "true"], capture_output=True, check=False)
     return done.returncode == 0
+
+
+def can_lose_power(directory):
+    """Make and mount a file system of our own, which can be told to forget."""
+    image = os.path.join(directory, "probe.img")
+    mnt = os.path.join(directory, "probe")
+    os.mkdir(mnt)
+    return (os.environ.get(IN_NAMESPACE) and shutil.which("mkfs.ext4") is not None and
+            make_file_system(image) and mount_file_system(image, mnt) and
+            subprocess.run(["umount", mnt], check=False).returncode == 0)
+
+
+def make_file_system(image):
+    with open(image, "wb") as file:
+        file.truncate(400 * MIB)
+    return subprocess.run(["mkfs.ext4", "-q", image], capture_output=True,
+                          check=False).returncode == 0
+
+
+def mount_file_system(image, mnt):
+    return subprocess.run(["mount", "-o", "loop", image, mnt], capture_output=True,
+                          check=False).returncode == 0
+
+
+def lose_power(mnt):
+    """What is not on the disk yet will never be; every write fails from here on."""
+    fd = os.open(mnt, os.O_RDONLY)
+    fcntl.ioctl(fd, EXT4_IOC_SHUTDOWN, struct.pack("I", EXT4_SHUTDOWN_NO_LOG_FLUSH))
+    os.close(fd)
 
 
 class Disks(case.Case):
@@ -86,6 +122,35 @@ class Disks(case.Case):
         small.wait_ready()
         nodes.wait_converged()
         self.assertEqual(small.status().keys, answered + 1)
+
+    def test_power_is_lost(self):
+        """Again and again, in mid-commit and mid-checkpoint: what was answered is there."""
+        nodes = self.cluster(1, start=False, flags=["--checkpoint-slots", "20"])
+        if not can_lose_power(nodes.directory):
+            self.skipTest("no root here, no ext4, or no loop device: not tested")
+        node = nodes.node(1)
+        image = node.directory + ".img"
+        self.assertTrue(make_file_system(image))
+        os.mkdir(node.directory)
+        self.addCleanup(subprocess.run, ["umount", "-l", node.directory], capture_output=True,
+                        check=False)
+        answered = []
+        for life in range(6):
+            self.assertTrue(mount_file_system(image, node.directory))
+            node.start()
+            node.wait_ready()
+            self.assertEqual([k for k in answered if not node.client.get(k).found], [])
+            timer = threading.Timer(0.3 + 0.1 * life, lose_power, [node.directory])
+            timer.start()
+            with self.assertRaises(calls.Error):
+                while True:
+                    key = b"k%d-%d" % (life, len(answered))
+                    node.client.put(key, b"v" * 2000, timeout=5)
+                    answered.append(key)
+            timer.join()
+            self.assertEqual(node.wait_exit(), 1)
+            subprocess.run(["umount", node.directory], check=True)
+        self.assertGreater(len(answered), 100)
 
     @unittest.skipUnless(can_inject(), "strace may not trace here: not tested")
     def test_sync_fails(self):
