@@ -84,13 +84,17 @@ static int merge_sort(struct merge *m)
     return 0;
 }
 
+static bool merge_is_same(const struct merge_record *a, const struct merge_record *b)
+{
+    return a->table == b->table && bytes_equal(a->key, b->key);
+}
+
 /* What the table holds in the end under each key. */
 static int merge_write(struct merge *m, struct env *env, MDB_txn *txn, struct store_error *error)
 {
     for (size_t i = 0; i < m->count; i++) {
         const struct merge_record *r = m->sorted[i];
-        const struct merge_record *next = i + 1 < m->count ? m->sorted[i + 1] : NULL;
-        if (next != NULL && next->table == r->table && bytes_equal(next->key, r->key))
+        if (i + 1 < m->count && merge_is_same(r, m->sorted[i + 1]))
             continue;
         TRY(env_append(env, txn, r->table, r->key, r->value, error));
     }
