@@ -7,6 +7,7 @@
 #   clusters_build TARGET...      dkv in release, asserts on, in $build; and what loads the targets
 #   clusters_begin                $work, and a trap that ends and removes all of it
 #   cluster_start TARGET          three nodes with empty directories; waits until all serve
+#   cluster_leader TARGET         the number of the node that leads, or 0
 #   cluster_stop                  ends them, and removes their directories
 #   bench_start TARGET FLAG...    the load generator with these flags
 #   bench_wait                    until it ends; its one object is in $work/bench.json
@@ -22,7 +23,9 @@ bench_pid=""
 client_port=("" "$((first_port + 1))" "$((first_port + 2))" "$((first_port + 3))")
 endpoints=""
 # More flags for dkv-node; and node i runs in group node_group_base + i, if that is set.
+read -ra dkv_flags_given <<<"${DKV_FLAGS:-}"
 dkv_flags=()
+dkv_mode="" # Once it runs.
 node_group_base=""
 policy=/usr/sbin/policy-rc.d
 policy_is_ours=no
@@ -101,6 +104,14 @@ clusters_build() {
             die "meson setup $build failed"
         }
     fi
+    python3 - "$build/meson-info/intro-buildoptions.json" <<'PYTHON' ||
+import json, sys
+with open(sys.argv[1], encoding="utf-8") as f:
+    options = {o["name"]: o["value"] for o in json.load(f)}
+is_so = options["buildtype"] == "release" and options["b_ndebug"] == "false"
+sys.exit(0 if is_so and options["b_sanitize"] == "none" else 1)
+PYTHON
+        die "$build is not built in release with asserts on: give BUILD another folder"
     local goals=(src/dkv-node cli/dkv-cli)
     case " $* " in *" zookeeper "*) goals+=(bench/zk-load) ;; esac
     say "building $build"
@@ -119,7 +130,10 @@ clusters_build() {
 # shellcheck disable=SC2317 # A trap calls it.
 clusters_end() {
     trap '' INT TERM HUP
-    [ -z "$bench_pid" ] || kill -KILL "$bench_pid" 2>/dev/null || true
+    if [ -n "$bench_pid" ]; then
+        kill -KILL "$bench_pid" 2>/dev/null || true
+        { wait "$bench_pid" || true; } 2>/dev/null
+    fi
     cluster_stop
     "$clusters_at_exit"
     policy_restore
@@ -132,7 +146,7 @@ clusters_begin() {
     trap 'exit 130' INT TERM HUP
 }
 
-# What a reader must know of the machine.
+# What a reader must know of the machine, and then of each target once it has run.
 clusters_describe() {
     local began ended
     # Over what is there already, as a log does: a file that grows costs its file system more.
@@ -149,10 +163,19 @@ clusters_describe() {
 
 target_version() {
     case $1 in
-    dkv) "$build/src/dkv-node" --version ;;
+    dkv)
+        printf '%s of commit %s, %s mode\n' "$("$build/src/dkv-node" --version)" \
+            "$(git -c safe.directory='*' describe --always --dirty 2>/dev/null || echo unknown)" \
+            "$dkv_mode"
+        ;;
     etcd*) etcd --version | sed -n 's/^etcd Version: /etcd /p' ;;
     zookeeper) dpkg-query -W -f 'ZooKeeper ${Version}\n' zookeeper | sed 's/-[^-]*$//' ;;
     esac
+}
+
+targets_versions() {
+    local target
+    for target in "$@"; do target_version "$target"; done | uniq | paste -sd';' | sed 's/;/; /g'
 }
 
 # ---- Nodes ----------------------------------------------------------------------------------
@@ -175,7 +198,8 @@ dkv_launch() {
         [ "$j" -eq "$i" ] || peers+=",$j=127.0.0.1:${client_port[j]}"
     done
     node_launch "$i" "$build/src/dkv-node" --id "$i" --addr "127.0.0.1:${client_port[i]}" \
-        --peers "${peers#,}" --data-dir "$work/node-$i" --log-level warn "${dkv_flags[@]}"
+        --peers "${peers#,}" --data-dir "$work/node-$i" --log-level warn \
+        "${dkv_flags_given[@]}" "${dkv_flags[@]}"
 }
 
 dkv_is_ready() {
@@ -219,15 +243,34 @@ zookeeper_launch() {
         org.apache.zookeeper.server.quorum.QuorumPeerMain "$work/node-$i/zoo.cfg"
 }
 
-zookeeper_is_ready() {
-    local answer
-    answer=$({
+zookeeper_mode() {
+    {
         exec 3<>"/dev/tcp/127.0.0.1/${client_port[$1]}"
         printf srvr >&3
         timeout 2 cat <&3
-    } 2>/dev/null) || return 1
-    case $answer in *"Mode: leader"* | *"Mode: follower"*) return 0 ;; esac
+    } 2>/dev/null | sed -n 's/^Mode: //p'
+}
+
+zookeeper_is_ready() {
+    case $(zookeeper_mode "$1") in leader | follower) return 0 ;; esac
     return 1
+}
+
+# Which node leads; 0: there is no such thing.
+cluster_leader() {
+    local target=$1 i status
+    [ "$target" != dkv ] || { echo 0; return; }
+    for i in 1 2 3; do
+        case $target in
+        etcd*)
+            status=$(ETCDCTL_API=3 etcdctl --endpoints "127.0.0.1:${client_port[i]}" \
+                endpoint status -w simple | awk -F', ' '{ print $5 }')
+            ;;
+        zookeeper) status=$(zookeeper_mode "$i") ;;
+        esac
+        case $status in true | leader) echo "$i" && return ;; esac
+    done
+    die "no node of $target leads"
 }
 
 cluster_wait() {
@@ -264,6 +307,9 @@ cluster_start() {
         esac
     done
     cluster_wait "${target%-tuned}"
+    [ "$target" != dkv ] ||
+        dkv_mode=$("$build/cli/dkv-cli" status --addr "127.0.0.1:${client_port[1]}" -o json |
+            sed -n '/"mode"/{s/.*"mode": *"\([a-z]*\)".*/\1/p;q}')
 }
 
 cluster_stop() {

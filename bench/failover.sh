@@ -2,9 +2,10 @@
 # failover.sh: how long nobody can write when one node dies, hangs, or is cut off from its peers.
 #
 # Three nodes, 64 clients that put all the time and give each attempt 0.25 s before they ask the next
-# node. After 5 s one node is hit. Every node of every store in turn, each time from a new cluster,
-# since it matters whether it was the leader. Printed: the longest time without a completed put over
-# all clients, the same over the clients of the other two nodes, and the slowest put.
+# node. After 5 s one node is hit. Every node of every store in turn, each time from a new cluster;
+# where one of them leads, that one comes first, since it matters most. Printed: the longest time
+# without a completed put over all clients, the same over the clients of the other two nodes, and
+# the slowest put.
 #
 # The cut needs root, since it is made by iptables: a node's connections to its peers are told from
 # those of clients by the group that the node runs in, marked as they begin, and dropped both ways
@@ -17,20 +18,21 @@ cd "$(dirname "$0")/.."
 usage() {
     cat <<'TEXT'
 bench/failover.sh                        everything, about twenty minutes
-bench/failover.sh --targets dkv --causes kill,stop --nodes 1 --seconds 10
+bench/failover.sh --targets dkv --causes kill,stop --nodes 2 --seconds 10
 
   --targets LIST  of dkv, etcd, etcd-tuned, zookeeper (all)
   --causes LIST   of kill (-9), stop (SIGSTOP), cut (iptables), rules (dkv's own fault rules,
                   which cut it as well) (all)
-  --nodes LIST    which nodes are hit, each in a run of its own (1,2,3)
+  --nodes LIST    which nodes are hit, each in a run of its own; where one leads, it counts as
+                  the first (1,2,3)
   --seconds N     how long a run is measured; the node is hit after 5 (20)
   --clients N     (64)
   --write         put the table into docs/performance.md, between its marks
   --keep FILE     add every run to FILE, one JSON object a line
 
 etcd-tuned is etcd with --heartbeat-interval 20 --election-timeout 200.
-BUILD=DIR is where dkv is built in release (build-release); PORT=N the first of 40 ports (23790);
-TMPDIR where the data goes.
+BUILD=DIR is where dkv is built in release (build-release); DKV_FLAGS="--mode classic" what its nodes
+are told; PORT=N the first of 40 ports (23790); TMPDIR where the data goes.
 TEXT
 }
 
@@ -191,7 +193,7 @@ hit() {
 }
 
 run_one() {
-    local target=$1 cause=$2 node=$3
+    local target=$1 cause=$2 which=$3 node leader
     dkv_flags=()
     [ "$cause" != rules ] || dkv_flags=(--enable-fault-injection)
     if [ "$cause" = cut ]; then cut_mark "$target"; fi
@@ -199,6 +201,8 @@ run_one() {
     # Caches, connections, what a JVM compiles; and ZooKeeper's keys.
     bench_start "$target" put --clients "$clients" --duration 4s
     bench_wait
+    leader=$(cluster_leader "$target")
+    node=$(((which + (leader == 0 ? 1 : leader) - 2) % 3 + 1))
     bench_start "$target" put --clients "$clients" --duration "${seconds}s" --warm-up 1s \
         --attempt-timeout 250ms --timeout 60s
     sleep "$((1 + hit_after))"
@@ -209,14 +213,12 @@ run_one() {
     cut) cut_mend "$node" ;;
     esac
     cluster_stop
-    python3 bench/tables.py add "$results" "$cause" "$target" "$node" <"$work/bench.json"
+    python3 bench/tables.py add "$results" "$cause" "$target" "$node" "$leader" <"$work/bench.json"
     tail -n 1 "$results" | python3 bench/tables.py line
 }
 
 case " ${causes[*]} " in *" cut "*) cut_begin ;; esac
-about="$(clusters_describe). $(for target in "${targets[@]}"; do target_version "$target"; done |
-    uniq | paste -sd, | sed 's/,/, /g'); $clients clients, attempts of 0.25 s, $seconds s a run, \
-the node is hit after $hit_after s."
+about=$(clusters_describe)
 say "$about"
 for target in "${targets[@]}"; do
     for cause in "${causes[@]}"; do
@@ -224,6 +226,8 @@ for target in "${targets[@]}"; do
         for node in "${nodes[@]}"; do run_one "$target" "$cause" "$node"; done
     done
 done
+about="$about. $(targets_versions "${targets[@]}"); $clients clients, attempts of 0.25 s, $seconds s \
+a run, the node is hit after $hit_after s."
 [ -z "$keep" ] || cat "$results" >>"$keep"
 into=()
 [ "$write" = no ] || into=(--write docs/performance.md)

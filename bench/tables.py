@@ -2,6 +2,7 @@
 """tables.py: what the runs of versus.sh and failover.sh come to.
 
     tables.py add FILE ROW TARGET ROUND <RUN    append a run, one JSON object, to FILE
+    tables.py add FILE CAUSE TARGET NODE LEADER <RUN
     tables.py line <RUN                         a run on one line, for a person
     tables.py versus FILE ABOUT [--write DOC]   medians over the rounds, and ratios
     tables.py failover FILE ABOUT [--write DOC] the worst node of each target and cause
@@ -124,6 +125,10 @@ CAUSES = {"kill": "kill -9", "stop": "SIGSTOP", "cut": "cut from its peers (ipta
           "rules": "cut from its peers (fault rules)"}
 
 
+def who(run):
+    return "the leader" if run["leader"] else f"node {run['node']}"
+
+
 def failover(runs):
     lines = []
     for cause in CAUSES:
@@ -134,7 +139,7 @@ def failover(runs):
             cells = [CAUSES[cause], NAMES[target]]
             for field in ("gap_ms", "others_gap_ms", "max_ms"):
                 worst = max(here, key=lambda r, f=field: r[f])
-                cells.append(f"{number(worst[field])} (node {worst['node']})")
+                cells.append(f"{number(worst[field])} ({who(worst)})")
             lines.append(cells + [number(sum(r["errors"] for r in here))])
     return ["Milliseconds, of the worst node:", "",
             *table(["cause", "", "longest gap in writes", "of clients of the other nodes",
@@ -143,8 +148,8 @@ def failover(runs):
 
 def line(run):
     if "cause" in run:
-        return (f"{run['target']}: {run['cause']}, node {run['node']}: gap {run['gap_ms']:.0f} ms, others' "
-                f"{run['others_gap_ms']:.0f} ms, slowest {run['max_ms']:.0f} ms, "
+        return (f"{run['target']}: {run['cause']}, {who(run)}: gap {run['gap_ms']:.0f} ms, "
+                f"others' {run['others_gap_ms']:.0f} ms, slowest {run['max_ms']:.0f} ms, "
                 f"{run['ops_per_s']:.0f} ops/s, {run['errors']} errors")
     cpu = run["server_cpu_us_per_op"]
     return (f"{run['target']} {run['row']}: {run['ops_per_s']:.0f} ops/s, p50 {run['p50_ms']:.2f}, "
@@ -197,9 +202,9 @@ def self_test():
     check("slower than etcd", [g[1] for g in goals(m, "puts-1")] == [False])
     check("nobody to compare with", [g[1] for g in goals(m, "batch-256")] == [None])
     hits = [{"target": "dkv", "cause": "kill", "node": n, "gap_ms": gap, "others_gap_ms": gap / 2,
-             "max_ms": 9 - gap, "errors": 1} for n, gap in ((1, 3.0), (2, 7.0), (3, 5.0))]
+             "max_ms": 9 - gap, "errors": 1, "leader": n == 1} for n, gap in ((1, 3.0), (2, 7.0), (3, 5.0))]
     check("the worst node of each figure",
-          failover(hits)[-1] == "| kill -9 | dkv | 7 (node 2) | 4 (node 2) | 6 (node 1) | 3 |")
+          failover(hits)[-1] == "| kill -9 | dkv | 7 (node 2) | 4 (node 2) | 6 (the leader) | 3 |")
 
 
 def main(args):
@@ -209,7 +214,8 @@ def main(args):
         row, target, which = args[2:5]
         labels = {"target": target, "row": row, "round": int(which)}
         if row in CAUSES:
-            labels = {"target": target, "cause": row, "node": int(which)}
+            labels = {"target": target, "cause": row, "node": int(which),
+                      "leader": args[5] == which}
         add(args[1], labels)
     elif args[0] == "line":
         print(line(json.load(sys.stdin)))

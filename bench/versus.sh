@@ -22,8 +22,8 @@ bench/versus.sh --seconds 3 --rounds 1 --only puts-64,half-64 --targets dkv,etcd
   --write         put the tables into docs/performance.md, between its marks
   --keep FILE     add every run to FILE, one JSON object a line
 
-BUILD=DIR is where dkv is built in release (build-release); PORT=N the first of 40 ports (23790);
-TMPDIR where the data goes: it must be on the disk that is meant.
+BUILD=DIR is where dkv is built in release (build-release); DKV_FLAGS="--mode classic" what its nodes
+are told; PORT=N the first of 40 ports (23790); TMPDIR where the data goes: on the disk that is meant.
 TEXT
 }
 
@@ -120,12 +120,12 @@ run_target() {
     cluster_stop
 }
 
-about="$(clusters_describe). $(for target in "${targets[@]}"; do target_version "$target"; done |
-    paste -sd, | sed 's/,/, /g'); $rounds rounds, $seconds s a row."
+about=$(clusters_describe)
 say "$about"
 for round in $(seq "$rounds"); do
     for target in "${targets[@]}"; do run_target "$target" "$round"; done
 done
+about="$about. $(targets_versions "${targets[@]}"); $rounds rounds, $seconds s a row."
 [ -z "$keep" ] || cat "$results" >>"$keep"
 into=()
 [ "$write" = no ] || into=(--write docs/performance.md)
