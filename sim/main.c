@@ -30,7 +30,7 @@ static const char usage[] =
     "  --seed S         one seed\n"
     "  --events N       events of a run; one event is one step of one replica (50000)\n"
     "  --jobs N         processes (as many as there are cores)\n"
-    "  --mode MODE      classic, coordinated, or both: each seed chooses (classic)\n"
+    "  --mode MODE      classic, coordinated, or both: each seed chooses (both)\n"
     "  --nodes 3|5      else each seed chooses\n"
     "  --first-slot N   else each seed chooses: 1, or just below 2^8, 2^16 or 2^32\n"
     "  --bug NAME       with this bug switched on\n"
@@ -72,14 +72,18 @@ static bool parse_seeds(const char *text, struct sweep_options *o)
            o->seed_first > 0 && o->seed_first <= o->seed_last && o->seed_last < UINT64_MAX;
 }
 
+/* 0: each seed chooses. */
+static const char *mode_text(enum mode mode)
+{
+    return mode == 0 ? "both" : mode_name(mode);
+}
+
 static bool parse_mode(const char *text, enum mode *out_mode)
 {
-    static const char *const names[] = {
-        [0] = "both", [MODE_CLASSIC] = "classic", [MODE_COORDINATED] = "coordinated"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(text, names[i]) != 0)
+    for (enum mode mode = 0; mode <= MODE_COORDINATED; mode++) {
+        if (strcmp(text, mode_text(mode)) != 0)
             continue;
-        *out_mode = (enum mode)i;
+        *out_mode = mode;
         return true;
     }
     return false;
@@ -176,7 +180,7 @@ static void print_replay(const struct sweep_options *o, uint64_t seed)
 {
     printf("  replay: dkv-sim --seed %lu --events %lu", seed, o->events);
     if (o->mode != 0)
-        printf(" --mode %s", o->mode == MODE_CLASSIC ? "classic" : "coordinated");
+        printf(" --mode %s", mode_name(o->mode));
     if (o->nodes != 0)
         printf(" --nodes %u", o->nodes);
     if (o->first_slot != 0)
@@ -204,29 +208,50 @@ static int run_sweep(const struct sweep_options *o)
     return r.failed ? 1 : 0;
 }
 
-/* One bug, or all of them: is it found? */
+/* One bug in one mode: is it found? */
+static int run_planted_in(const struct sweep_options *o, const struct planted_name *p,
+                          enum mode mode, bool *out_missed)
+{
+    struct sweep_options one = *o;
+    one.bug = p->bug;
+    one.mode = mode;
+    struct sweep_result r;
+    if (sweep_run(&one, &r) != 0) {
+        perror("dkv-sim");
+        return 1;
+    }
+    printf("%s %s ", p->name, mode_name(mode));
+    if (r.failed)
+        printf("found seed %lu events %lu: %s\n", r.seed, r.events, r.what);
+    else
+        printf("MISSED in %lu seeds\n", r.seeds_done);
+    fflush(stdout);
+    *out_missed = !r.failed;
+    return 0;
+}
+
+/* One bug, or all of them, in each mode that they exist in. */
 static int run_planted(const struct sweep_options *o)
 {
+    int found = 0;
     int missed = 0;
     for (size_t i = 0; i < planted_list_count; i++) {
-        if (o->bug != PLANTED_NONE && planted_list[i].bug != o->bug)
+        const struct planted_name *p = &planted_list[i];
+        if (o->bug != PLANTED_NONE && p->bug != o->bug)
             continue;
-        struct sweep_options one = *o;
-        one.bug = planted_list[i].bug;
-        struct sweep_result r;
-        if (sweep_run(&one, &r) != 0) {
-            perror("dkv-sim");
-            return 1;
+        for (enum mode mode = MODE_CLASSIC; mode <= MODE_COORDINATED; mode++) {
+            bool exists = mode == MODE_CLASSIC ? p->classic : p->coordinated;
+            bool is_missed = false;
+            if (!exists || (o->mode != 0 && o->mode != mode))
+                continue;
+            if (run_planted_in(o, p, mode, &is_missed) != 0)
+                return 1;
+            found += !is_missed;
+            missed += is_missed;
         }
-        if (r.failed)
-            printf("%s found seed %lu events %lu: %s\n", planted_list[i].name, r.seed, r.events,
-                   r.what);
-        else
-            printf("%s MISSED in %lu seeds\n", planted_list[i].name, r.seeds_done);
-        fflush(stdout);
-        missed += r.failed ? 0 : 1;
     }
-    return missed == 0 ? 0 : 1;
+    printf("%d found, %d missed\n", found, missed);
+    return missed == 0 && found > 0 ? 0 : 1;
 }
 
 /* In this process, so that a debugger and a trace see all of it. */
@@ -263,7 +288,6 @@ int main(int argc, char **argv)
                 .seed_first = 1,
                 .seed_last = SEEDS_DEFAULT,
                 .events = EVENTS_DEFAULT,
-                .mode = MODE_CLASSIC,
                 .jobs = cores < 1                ? 1
                         : cores > SWEEP_JOBS_MAX ? SWEEP_JOBS_MAX
                                                  : (uint32_t)cores,
@@ -274,7 +298,8 @@ int main(int argc, char **argv)
         return err;
     if (a.list) {
         for (size_t i = 0; i < planted_list_count; i++)
-            printf("%s\n", planted_list[i].name);
+            printf("%s%s%s\n", planted_list[i].name, planted_list[i].classic ? " classic" : "",
+                   planted_list[i].coordinated ? " coordinated" : "");
         return 0;
     }
     if (a.planted)

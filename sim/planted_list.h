@@ -1,9 +1,10 @@
 /*
- * planted_list.h -- the planted bugs by name.
+ * planted_list.h -- the planted bugs by name, and the modes in which they exist.
  */
 #ifndef DKV_SIM_PLANTED_LIST_H
 #define DKV_SIM_PLANTED_LIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/planted.h"
@@ -11,6 +12,8 @@
 struct planted_name {
     enum planted bug;
     const char *name;
+    bool classic;
+    bool coordinated;
 };
 
 extern const struct planted_name planted_list[];
