@@ -22,8 +22,10 @@
 #define PATIENCE_MAX_NS (12 * NS_PER_MS)
 /* One live node after the other sets out to take slots over, so far apart. */
 #define TURN_NS (6 * NS_PER_MS)
-/* Of the slots above chosen_to, so many are looked at when the log is stuck. */
-#define STUCK_SPAN 64
+/* Of the slots above chosen_to, so many are looked at when the log is stuck, */
+#define STUCK_SPAN 4096
+/* and so many values among them are said again. */
+#define STUCK_VALUES_MAX 64
 #define FETCH_AFTER_NS (30 * NS_PER_MS)
 #define ASK_SPAN 2048
 #define ASK_WAIT_MAX_NS (100 * NS_PER_MS)
@@ -253,23 +255,46 @@ static int watching_member(struct replica *r, uint32_t index)
 
 /* ---- The log is stuck ---------------------------------------------------------------------- */
 
-/* Rule C7 (a): say each Accept once again to whoever has not voted. */
-static int watching_echo(struct replica *r)
+/* The Accept of each slot of one coordinator that this peer is not known to have voted in. */
+static int watching_echo_to(struct replica *r, uint32_t to, uint32_t coordinator, uint64_t last)
 {
-    uint64_t last = min_u64(r->frontier, r->chosen_to + STUCK_SPAN);
-    for (uint64_t s = r->chosen_to + 1; s <= last; s++) {
-        struct slot *slot = slots_find(&r->slots, s);
+    uint32_t n = replica_members(r)->count;
+    struct echo_run run = {0};
+    for (uint64_t s = replica_slot_of(r, coordinator, r->chosen_to + 1); s <= last; s += n) {
+        const struct slot *slot = slots_find(&r->slots, s);
         if (slot == NULL || slot->chosen != NULL || slot->acceptor.value == NULL || slot->echoed)
             continue;
-        slot->echoed = true;
         bool same = ballot_cmp(slot->learner.ballot, slot->acceptor.accepted) == 0;
-        for (uint32_t i = 0; i < replica_members(r)->count; i++) {
-            struct echo_run run = {0};
-            if (i == r->self || (same && member_set_has(slot->learner.voters, i)))
-                continue;
-            TRY(asking_echo(r, i, s, slot, &run));
-            TRY(asking_echo_run(r, i, &run));
-        }
+        if (!same || !member_set_has(slot->learner.voters, to))
+            TRY(asking_echo(r, to, s, slot, &run));
+    }
+    return asking_echo_run(r, to, &run);
+}
+
+/* Rule C7 (a): say each Accept once again to whoever has not voted; NOOPs in runs. */
+static int watching_echo(struct replica *r)
+{
+    uint64_t end = min_u64(r->frontier, r->chosen_to + STUCK_SPAN);
+    uint64_t last = r->chosen_to;
+    uint32_t values = 0;
+    bool any = false;
+    while (last < end && values < STUCK_VALUES_MAX) {
+        last++;
+        const struct slot *slot = slots_find(&r->slots, last);
+        if (slot == NULL || slot->chosen != NULL || slot->acceptor.value == NULL || slot->echoed)
+            continue;
+        values += slot->acceptor.value->kind != VALUE_NOOP;
+        any = true;
+    }
+    uint32_t n = replica_members(r)->count;
+    for (uint32_t i = 0; i < n * n && any; i++) {
+        if (i / n != r->self)
+            TRY(watching_echo_to(r, i / n, i % n, last));
+    }
+    for (uint64_t s = r->chosen_to + 1; s <= last && any; s++) {
+        struct slot *slot = slots_find(&r->slots, s);
+        if (slot != NULL && slot->chosen == NULL && slot->acceptor.value != NULL)
+            slot->echoed = true;
     }
     return 0;
 }
