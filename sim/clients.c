@@ -202,6 +202,7 @@ void clients_probe(struct world *w, uint32_t node, uint64_t limit_ns)
     for (int i = 0; i < 2; i++) {
         struct sim_op *op = operation_new_probe(w, i == 1);
         op->timeout_ns = limit_ns;
+        op->due_ns = w->now_ns + limit_ns;
         op->probe_node = node;
         w->clients.open++;
         operation_encode(w, op);
@@ -234,7 +235,7 @@ static void op_close(struct world *w, struct sim_op *op, enum history_outcome ou
         break;
     }
     if (op->is_probe) {
-        if (outcome != HISTORY_OK)
+        if (outcome != HISTORY_OK || w->now_ns > op->due_ns)
             world_fail(w, "no progress: a %s was not answered within %lu ms, all being well",
                        op->is_read ? "read" : "write", op->timeout_ns / NS_PER_MS);
         return;

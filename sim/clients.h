@@ -39,6 +39,7 @@ struct sim_op {
     struct buf text;      /* Key, value and expected value. */
     struct buf command;   /* As encoded for the last attempt. */
     uint64_t timeout_ns;
+    uint64_t due_ns;    /* Of a probe: it must be answered by then. */
     uint64_t answered;  /* By the nodes: bit of each attempt. */
     uint64_t timer;     /* The timer that counts. */
     uint64_t done_slot; /* Where a node said it was executed; 0: nobody did. */
@@ -52,7 +53,7 @@ struct sim_op {
     uint32_t probe_node;
     enum consistency consistency;
     bool is_open;  /* The client waits for it. */
-    bool is_probe; /* At probe_node, with time enough: it must succeed. */
+    bool is_probe; /* At probe_node: it must succeed, by due_ns. */
     bool is_read;
     bool has_id;
     bool has_history;

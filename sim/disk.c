@@ -165,10 +165,11 @@ static void disk_begin(struct world *w, uint32_t node)
     if (d->committing > 0 || d->pending_count == 0)
         return;
     d->committing = d->pending_count;
+    d->commit_end_ns = w->now_ns + disk_delay(w, node);
     d->commit_fails = d->fail_next;
     d->fail_next = false;
     schedule_add(&w->schedule, (struct task){
-                                   .at_ns = w->now_ns + disk_delay(w, node),
+                                   .at_ns = d->commit_end_ns,
                                    .kind = TASK_COMMIT,
                                    .node = node,
                                    .number = d->epoch,

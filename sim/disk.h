@@ -47,9 +47,10 @@ struct disk {
     struct disk_write *pending;
     size_t pending_count;
     size_t pending_capacity;
-    size_t committing; /* The first ones of pending are in the commit under way; 0: none is. */
-    bool commit_fails; /* That commit is going to fail. */
-    bool fail_next;    /* The next one is. */
+    size_t committing;      /* The first ones of pending are in the commit under way; 0: none is. */
+    uint64_t commit_end_ns; /* When that commit, or the last one, ends. */
+    bool commit_fails;      /* That commit is going to fail. */
+    bool fail_next;         /* The next one is. */
     struct checkpoint *checkpoint; /* Being written, or NULL. */
     bool ends_node;                /* The process ends just after that commit, or the next. */
     uint64_t slow_to_ns;           /* Commits are slow until then. */

@@ -12,6 +12,10 @@
 #define CONVERGE_NS (60 * NS_PER_S)
 /* answer any of its clients within this, */
 #define PROGRESS_NS (20 * NS_PER_S)
+/* and with the causes of trouble gone, within this and a number of commits and messages, */
+#define PROMPT_NS NS_PER_S
+#define PROMPT_ROUNDS 50
+#define WHOLE_NS (30 * NS_PER_S)
 /* and then be still for this. */
 #define IDLE_NS (10 * NS_PER_S)
 #define SETTLE_NS (2 * NS_PER_S)
@@ -207,6 +211,50 @@ static void world_probe(struct world *w, uint64_t limit_ns)
         world_advance(w);
 }
 
+/* ---- Served again -------------------------------------------------------------------------- */
+
+/* Everybody runs, and hears everybody; commits that began in bad times are over. */
+static bool world_is_whole(const struct world *w, uint64_t commits_end_ns)
+{
+    if (w->now_ns < commits_end_ns)
+        return false;
+    for (uint32_t a = 0; a < w->mix.nodes; a++) {
+        for (uint32_t b = 0; b < w->mix.nodes; b++) {
+            if (!world_is_voter(w, a) || !world_is_voter(w, b))
+                continue;
+            if (!w->nodes[a].running || (a != b && !w->net.streams[a][b].up))
+                return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Whatever the faults were: a second after their causes went away every node serves its clients.
+ * Where disks or networks are slow it may take as many of their rounds as anybody would wait for.
+ */
+static void world_prompt_phase(struct world *w)
+{
+    uint64_t commits_end_ns = 0;
+    for (uint32_t i = 0; i < w->mix.nodes; i++) {
+        uint64_t end = w->nodes[i].disk.commit_end_ns;
+        commits_end_ns = end > commits_end_ns ? end : commits_end_ns;
+    }
+    uint64_t end_ns = w->now_ns + WHOLE_NS;
+    while (!w->failed && !world_is_whole(w, commits_end_ns)) {
+        world_advance(w);
+        if (w->now_ns > end_ns && w->now_ns > commits_end_ns)
+            world_fail(w, "with all faults over, some streams do not come up");
+    }
+    uint64_t commit_ns = w->mix.commit_min_ns + w->mix.commit_spread_ns;
+    if (w->mix.slow_node != MEMBER_NONE)
+        commit_ns *= 10;
+    uint64_t round_ns = commit_ns + w->mix.delay_min_ns + w->mix.delay_spread_ns;
+    /* A queue of a few operations may be full of those that came before. */
+    if (w->mix.tuning.queue_ops_max >= 1000 && !w->mix.state_fills)
+        world_probe(w, PROMPT_NS + PROMPT_ROUNDS * round_ns);
+}
+
 /* Protocol, section 8, bug 38: one pair is cut, all must go on answering. */
 static void world_pair_phase(struct world *w)
 {
@@ -259,6 +307,8 @@ static void world_end(struct world *w)
     if (prng_chance(&w->prng, 500000))
         world_run_for(w, world_draw_ns(w, 4 * w->mix.clients.timeout_ns));
     faults_stop(w);
+    if (w->mix.mode == MODE_COORDINATED)
+        world_prompt_phase(w);
     world_run_for(w, SETTLE_NS);
     world_converge(w);
     world_pair_phase(w);
