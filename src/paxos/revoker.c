@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "base/planted.h"
 
 int revoker_begin(struct revoker *v, struct interval interval, struct ballot b)
 {
@@ -49,7 +50,7 @@ static void revoker_adopt(struct revoker *v, const struct vote_report *report)
         if (!interval_has(v->interval, slot))
             continue;
         struct adoption *adoption = revoker_adoption(v, slot);
-        if (ballot_cmp(report->ballot, adoption->at) <= 0)
+        if (ballot_cmp(report->ballot, adoption->at) <= 0 && !PLANTED(PLANTED_ADOPT_NEWEST))
             continue;
         value_unref(adoption->value);
         adoption->value = value_ref(report->value);

@@ -210,6 +210,8 @@ int learning_on_chosen(struct replica *r, uint32_t from, const struct message *m
 /* A connected peer that has slot `number` for sure: any of them, by chance; or MEMBER_NONE. */
 static uint32_t learning_find_source(struct replica *r, uint64_t number)
 {
+    if (PLANTED(PLANTED_LINK_STARVES) && replica_is_coordinated(r))
+        return MEMBER_NONE;
     uint32_t count = replica_members(r)->count;
     uint32_t start = (uint32_t)prng_below(&r->prng, count);
     uint32_t again = MEMBER_NONE; /* The one that the last request went to: only if need be. */
