@@ -31,6 +31,7 @@ struct request {
 
 static void request_free(struct request *r)
 {
+    assert(r->values != NULL || r->values_count == 0);
     for (size_t i = 0; i < r->values_count; i++)
         value_unref(r->values[i]);
     mem_free(r->values);

@@ -138,9 +138,10 @@ struct chosen_walk {
 
 static int chosen_missing(const struct chosen_walk *w)
 {
-    return store_error_set(w->error, ERR_CORRUPT,
-                           "%s: slot %llu is chosen, but its value is missing", w->env->path,
-                           (unsigned long long)w->slot);
+    (void)store_error_set(w->error, ERR_CORRUPT,
+                          "%s: slot %llu is chosen, but its value is missing", w->env->path,
+                          (unsigned long long)w->slot);
+    return ERR_CORRUPT;
 }
 
 /* One reference, the caller's. */

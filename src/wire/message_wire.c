@@ -397,7 +397,7 @@ static int decode_reports(struct bytes raw, uint32_t count, const struct message
     int err = 0;
     while (err == 0 && reports->count < count) {
         struct bytes element;
-        struct vote_report r;
+        struct vote_report r = {0};
         err = wire_list_next(&raw, MESSAGE_FIELD_REPORTS, &element, error);
         assert(err == 0); /* They were counted. */
         err = decode_report(element, m, &r, error);

@@ -25,7 +25,8 @@ int wire_refuse(struct wire_error *error, const char *format, ...)
 
 int wire_refuse_bytes(struct wire_error *error)
 {
-    return wire_refuse(error, "these bytes are no protobuf message of the kind expected here");
+    (void)wire_refuse(error, "these bytes are no protobuf message of the kind expected here");
+    return ERR_INVALID;
 }
 
 static int take_bytes(struct bytes *in, uint64_t size, struct bytes *out)
