@@ -8,6 +8,9 @@
 #include "base/mem.h"
 #include "rpc/message.h"
 
+/* What a call that waits for its request keeps for its bytes. */
+#define BYTES_KEPT 4096
+
 struct rpc_call *rpc_call_new(void)
 {
     struct rpc_call *c = mem_alloc_zero(sizeof(*c));
@@ -23,7 +26,37 @@ void rpc_call_free(struct rpc_call *c)
 {
     grpc_metadata_array_destroy(&c->metadata);
     grpc_call_details_destroy(&c->details);
+    buf_fini(&c->bytes);
+    buf_fini(&c->reply_bytes);
     mem_free(c);
+}
+
+static void call_reset_buf(struct buf *b)
+{
+    if (b->capacity > BYTES_KEPT)
+        buf_fini(b);
+    buf_clear(b);
+}
+
+void rpc_call_reset(struct rpc_call *c)
+{
+    call_reset_buf(&c->bytes);
+    call_reset_buf(&c->reply_bytes);
+}
+
+void *rpc_call_room(struct rpc_call *c)
+{
+    return c->room;
+}
+
+struct buf *rpc_call_bytes(struct rpc_call *c)
+{
+    return &c->bytes;
+}
+
+struct buf *rpc_call_reply(struct rpc_call *c)
+{
+    return &c->reply_bytes;
 }
 
 /* The trailers of an answer; returns how many. */
@@ -70,12 +103,20 @@ void rpc_call_send(struct rpc_call *c, grpc_byte_buffer *reply, const struct rpc
     grpc_slice_unref(text);
 }
 
+/* The call's own buf stays with it; NULL is for an error. */
+static grpc_byte_buffer *call_message(const struct rpc_call *c, struct buf *reply)
+{
+    if (reply == NULL)
+        return NULL;
+    return reply == &c->reply_bytes ? rpc_message_copy_buf(reply) : rpc_message_from_buf(reply);
+}
+
 /* The holder's answer: it is sent only if no closing server came before it. */
 static void call_answer(struct rpc_call *c, struct buf *reply, const struct rpc_answer *answer)
 {
     int expected = RPC_CALL_HELD;
     if (atomic_compare_exchange_strong(&c->state, &expected, RPC_CALL_ANSWERED)) {
-        rpc_call_send(c, reply == NULL ? NULL : rpc_message_from_buf(reply), answer);
+        rpc_call_send(c, call_message(c, reply), answer);
         return;
     }
     if (reply != NULL)

@@ -14,7 +14,9 @@
 #ifndef DKV_RPC_CALL_H
 #define DKV_RPC_CALL_H
 
+#include <stdalign.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include <grpc/grpc.h>
 
@@ -51,6 +53,11 @@ struct rpc_call {
 
     grpc_byte_buffer *reply; /* NULL for an error. */
     int cancelled;
+
+    /* The holder's; it stays here for the next one. */
+    struct buf bytes;
+    struct buf reply_bytes;
+    alignas(max_align_t) uint8_t room[RPC_CALL_ROOM_SIZE];
 };
 
 /* What an answer says besides its reply. */
@@ -63,6 +70,9 @@ struct rpc_answer {
 
 struct rpc_call *rpc_call_new(void);
 void rpc_call_free(struct rpc_call *call);
+
+/* Its holder is through: empty what it used, and keep what is small. */
+void rpc_call_reset(struct rpc_call *call);
 
 /* Start the one batch that answers; reply may be NULL and is taken over. */
 void rpc_call_send(struct rpc_call *call, grpc_byte_buffer *reply, const struct rpc_answer *answer);

@@ -27,6 +27,12 @@ void rpc_message_fini(struct rpc_message *m);
 /* The memory of b moves out; b is empty afterwards. Destroy the result when it was sent. */
 grpc_byte_buffer *rpc_message_from_buf(struct buf *b);
 
+/*
+ * The same without giving memory away, where a copy costs less than new memory: b is empty
+ * afterwards, and may keep what it has.
+ */
+grpc_byte_buffer *rpc_message_copy_buf(struct buf *b);
+
 /* A copy of the text, or the empty slice for NULL, at most size_max bytes of it. */
 grpc_slice rpc_slice_from_text(const char *text, size_t size_max);
 

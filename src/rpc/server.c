@@ -113,6 +113,7 @@ static void server_arm(struct rpc_server *s, struct rpc_slot *slot)
 
 static void server_recycle(struct rpc_server *s, struct rpc_call *c)
 {
+    rpc_call_reset(c);
     if (c->slot->registered == NULL) {
         grpc_call_details_destroy(&c->details);
         grpc_call_details_init(&c->details);

@@ -74,6 +74,16 @@ uint16_t rpc_server_port(const struct rpc_server *server);
 void rpc_server_close(struct rpc_server *server);
 
 /*
+ * Memory that a call brings with it, so that a call costs none: its holder's until it answers, and
+ * then used for another call. The room is RPC_CALL_ROOM_SIZE bytes of anything, aligned for
+ * anything; the two bufs are empty at first, and need no buf_fini.
+ */
+#define RPC_CALL_ROOM_SIZE 384
+void *rpc_call_room(struct rpc_call *call);
+struct buf *rpc_call_bytes(struct rpc_call *call); /* To keep something of the request. */
+struct buf *rpc_call_reply(struct rpc_call *call); /* For rpc_call_answer. */
+
+/*
  * Answer RPC_OK with a reply. Its memory moves into the transport and `reply` is empty afterwards.
  * From any thread, also when the client or the server are gone; `call` is invalid afterwards.
  */

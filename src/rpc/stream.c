@@ -327,7 +327,7 @@ int rpc_stream_write(struct rpc_stream *s, struct buf *message)
         err = ERR_BUSY;
     } else {
         s->writing = true;
-        s->sent = rpc_message_from_buf(message);
+        s->sent = rpc_message_copy_buf(message);
         const grpc_op op = {.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = s->sent};
         stream_batch(s, &op, 1, &s->write_op);
     }

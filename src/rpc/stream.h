@@ -65,8 +65,8 @@ void rpc_stream_set_context(struct rpc_stream *stream, void *context);
 int rpc_stream_read_next(struct rpc_stream *stream) MUST_CHECK;
 
 /*
- * Send a message of at most RPC_MESSAGE_SIZE_MAX bytes. Its memory moves into the stream and
- * `message` is empty afterwards; after an error it is as it was. ERR_BUSY: a write is under way;
+ * Send a message of at most RPC_MESSAGE_SIZE_MAX bytes. `message` is empty afterwards and, if it
+ * was short, has kept its memory; after an error it is as it was. ERR_BUSY: a write is under way;
  * ERR_CLOSED: the stream is over, or was ended by us; ERR_INVALID: the message is too long.
  */
 int rpc_stream_write(struct rpc_stream *stream, struct buf *message) MUST_CHECK;

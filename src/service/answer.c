@@ -17,12 +17,18 @@ void answer_bad_request(struct rpc_call *call, int err, const struct wire_error 
         answer_fail(call, RPC_RESOURCE_EXHAUSTED, "this node has no memory for the request");
 }
 
+void answer_no_memory(struct rpc_call *call)
+{
+    /* Not RESOURCE_EXHAUSTED, which says that nothing was done. */
+    answer_fail(call, RPC_INTERNAL, "this node has no memory for the answer: it was done");
+}
+
 void answer_reply(struct rpc_call *call, int err, struct buf *reply)
 {
     if (err == 0)
         rpc_call_answer(call, reply);
-    else /* Not RESOURCE_EXHAUSTED, which says that nothing was done. */
-        answer_fail(call, RPC_INTERNAL, "this node has no memory for the answer: it was done");
+    else
+        answer_no_memory(call);
     buf_fini(reply);
 }
 

@@ -16,6 +16,9 @@ void answer_bad_request(struct rpc_call *call, int err, const struct wire_error 
 /* The reply, whose memory moves; or what kept it from being encoded. */
 void answer_reply(struct rpc_call *call, int err, struct buf *reply);
 
+/* What was asked for was done, and there is no memory to say so. */
+void answer_no_memory(struct rpc_call *call);
+
 /* A call whose answer the loop makes. */
 struct loop_call {
     struct mail mail;

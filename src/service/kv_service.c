@@ -1,22 +1,19 @@
 /* kv_service.c -- dkv.v1.KV: from a call to an operation of the node, and back. */
-#include "base/mem.h"
+#include <assert.h>
+
 #include "service/answer.h"
 #include "service/kv_answer.h"
 #include "service/service.h"
 #include "wire/batch_wire.h"
 
+/* In the room of its call: gone once that is answered. */
 struct kv_call {
     struct node_op op;
     struct rpc_call *call;
     bool has_session; /* Of a write. */
-    struct buf bytes; /* The command, or the key. */
 };
 
-static void kv_call_free(struct kv_call *c)
-{
-    buf_fini(&c->bytes);
-    mem_free(c);
-}
+static_assert(sizeof(struct kv_call) <= RPC_CALL_ROOM_SIZE, "a call has room for it");
 
 static void kv_fail(struct rpc_call *call, const struct kv_failure *f)
 {
@@ -26,46 +23,41 @@ static void kv_fail(struct rpc_call *call, const struct kv_failure *f)
 static void kv_on_end(struct node *n, struct node_op *op, enum node_op_end end,
                       const struct answer *answer)
 {
-    struct kv_call *c = LIST_ENTRY(op, struct kv_call, op);
+    const struct kv_call *c = LIST_ENTRY(op, struct kv_call, op);
     struct kv_failure failure;
     if (kv_find_failure(op, c->has_session, end, answer, &failure)) {
         kv_fail(c->call, &failure);
-        kv_call_free(c);
         return;
     }
-    struct buf reply = {0};
+    struct buf *reply = rpc_call_reply(c->call);
     int err = 0;
     if (op->op.kind == OP_WRITE) {
         struct wire_write_answer wire = kv_write_answer_of(n, answer);
-        err = wire_encode_write_answer(&wire, &reply);
+        err = wire_encode_write_answer(&wire, reply);
     } else {
         struct wire_get_answer wire = kv_get_answer_of(n, answer);
-        err = wire_encode_get_answer(&wire, &reply);
+        err = wire_encode_get_answer(&wire, reply);
     }
-    answer_reply(c->call, err, &reply);
-    kv_call_free(c);
+    if (err == 0)
+        rpc_call_answer(c->call, reply);
+    else
+        answer_no_memory(c->call);
 }
 
-static struct kv_call *kv_call_new(struct rpc_call *call)
+static struct kv_call *kv_call_of(struct rpc_call *call)
 {
-    struct kv_call *c = mem_alloc_zero(sizeof(*c));
-    if (c == NULL)
-        return NULL;
-    c->call = call;
-    c->op.on_end = kv_on_end;
+    struct kv_call *c = rpc_call_room(call);
+    *c = (struct kv_call){.call = call, .op.on_end = kv_on_end};
     return c;
 }
 
 /* Give it to the node, if there was memory for it (err is 0). */
-static void kv_submit(struct node *n, struct rpc_call *call, struct kv_call *c, int err)
+static void kv_submit(struct node *n, struct kv_call *c, int err)
 {
-    if (err == 0) {
+    if (err == 0)
         node_submit(n, &c->op);
-        return;
-    }
-    if (c != NULL)
-        kv_call_free(c);
-    kv_fail(call, &kv_failure_memory);
+    else
+        kv_fail(c->call, &kv_failure_memory);
 }
 
 static void kv_on_write(struct node *n, struct rpc_call *call, struct bytes request,
@@ -77,12 +69,9 @@ static void kv_on_write(struct node *n, struct rpc_call *call, struct bytes requ
     wire_arena_init(&arena);
     int err = wire_decode_write(kind, request, &arena, &command, &error);
     if (err == 0) {
-        struct kv_call *c = kv_call_new(call);
-        if (c != NULL)
-            c->has_session = command.client_id.size > 0;
-        kv_submit(n, call, c,
-                  c != NULL ? kv_fill_write(&c->op, &command, deadline_ns, &c->bytes)
-                            : ERR_NO_MEMORY);
+        struct kv_call *c = kv_call_of(call);
+        c->has_session = command.client_id.size > 0;
+        kv_submit(n, c, kv_fill_write(&c->op, &command, deadline_ns, rpc_call_bytes(call)));
     } else {
         answer_bad_request(call, err, &error);
     }
@@ -120,9 +109,8 @@ static void on_get(void *context, struct rpc_call *call, struct bytes request, u
     wire_arena_init(&arena);
     int err = wire_decode_get(request, &arena, &get, &error);
     if (err == 0) {
-        struct kv_call *c = kv_call_new(call);
-        kv_submit(context, call, c,
-                  c != NULL ? kv_fill_read(&c->op, &get, deadline_ns, &c->bytes) : ERR_NO_MEMORY);
+        struct kv_call *c = kv_call_of(call);
+        kv_submit(context, c, kv_fill_read(&c->op, &get, deadline_ns, rpc_call_bytes(call)));
     } else {
         answer_bad_request(call, err, &error);
     }

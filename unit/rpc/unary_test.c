@@ -3,6 +3,7 @@
 
 #include "world.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/list.h"
@@ -59,9 +60,31 @@ static void on_long(void *context, struct rpc_call *call, struct bytes request,
     rpc_call_answer(call, &reply);
 }
 
+/* Keeps the request and answers with it, in memory of the call's own. */
+static void on_keep(void *context, struct rpc_call *call, struct bytes request,
+                    uint64_t deadline_ns)
+{
+    atomic_ulong *allocations = context;
+    (void)deadline_ns;
+    struct buf *kept = rpc_call_bytes(call);
+    struct buf *reply = rpc_call_reply(call);
+    uint8_t *room = rpc_call_room(call);
+    assert_true(kept->size == 0 && reply->size == 0);
+    memset(room, 0xff, RPC_CALL_ROOM_SIZE);
+    int err = buf_append(kept, request);
+    if (err == 0)
+        err = buf_append(reply, buf_bytes(kept));
+    atomic_store(allocations, mem_allocations());
+    if (err == 0)
+        rpc_call_answer(call, reply);
+    else
+        rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, "out of memory", NULL, 0);
+}
+
 /* One server with all methods, and one channel to it. */
 struct world {
     struct held held;
+    atomic_ulong allocations; /* Of the server's poller, ever. */
     struct rpc_server *server;
     struct rpc_client *client;
     struct rpc_channel *channel;
@@ -75,6 +98,7 @@ static void world_open(struct world *w)
         {.name = "/t.T/Hold", .unary = on_hold, .context = &w->held},
         {.name = "/t.T/Fail", .unary = on_fail},
         {.name = "/t.T/Long", .unary = on_long},
+        {.name = "/t.T/Keep", .unary = on_keep, .context = &w->allocations},
     };
     w->server = server_start(methods, sizeof(methods) / sizeof(methods[0]));
     w->client = client_start();
@@ -111,6 +135,31 @@ static void test_echo_of_every_size(void **state)
         assert_true(is_pattern(buf_bytes(&r.body), sizes[i], (uint8_t)i));
         buf_fini(&r.body);
     }
+    world_close(&w);
+}
+
+/* After some calls none needs new memory; long ones do, and leave none behind. */
+static void test_calls_cost_no_memory(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    unsigned long before = 0;
+    for (int i = 0; i < 500; i++) {
+        if (i == 200)
+            before = atomic_load(&w.allocations);
+        struct rpc_result r = ask(&w, "/t.T/Keep", pattern(1000, (uint8_t)i), 10 * SECOND_NS);
+        assert_int_equal(r.status, RPC_OK);
+        assert_true(is_pattern(buf_bytes(&r.body), 1000, (uint8_t)i));
+        buf_fini(&r.body);
+    }
+    assert_int_equal(atomic_load(&w.allocations), before);
+    for (int i = 0; i < 10; i++) {
+        struct rpc_result r = ask(&w, "/t.T/Keep", pattern(1 << 20, (uint8_t)i), 10 * SECOND_NS);
+        assert_true(is_pattern(buf_bytes(&r.body), 1 << 20, (uint8_t)i));
+        buf_fini(&r.body);
+    }
+    assert_true(atomic_load(&w.allocations) > before);
     world_close(&w);
 }
 
@@ -428,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_echo_of_every_size, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_calls_cost_no_memory, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_unknown_method, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_too_long, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_failure_carries_reason, world_setup, world_teardown),
