@@ -10,6 +10,7 @@
 #define MS_NS UINT64_C(1000000)
 #define NEVER UINT64_MAX
 #define RETRY_AFTER_MS 100
+#define ASK_AGAIN_NS (10000 * MS_NS)
 
 /* A number is how many were sent before, and the place. */
 #define PLACE_BITS 16
@@ -148,9 +149,9 @@ int lane_submit(struct lane *lane, struct lane_op *op)
     list_init(&op->link);
     pthread_mutex_lock(&lane->lock);
     int err = lane_watch(lane, op->deadline_ns);
-    if (lane->state == LANE_UNKNOWN)
+    if (lane->state == LANE_UNKNOWN && io_now_ns() < lane->ask_again_ns)
         err = ERR_NOT_FOUND;
-    if (err == 0 && lane->state == LANE_CLOSED)
+    if (err == 0 && (lane->state == LANE_CLOSED || lane->state == LANE_UNKNOWN))
         err = lane_open(lane);
     if (err == 0) {
         list_push_back(&lane->waiting, &op->link);
@@ -162,14 +163,6 @@ int lane_submit(struct lane *lane, struct lane_op *op)
     }
     pthread_mutex_unlock(&lane->lock);
     return err;
-}
-
-void lane_forget(struct lane *lane)
-{
-    pthread_mutex_lock(&lane->lock);
-    if (lane->state == LANE_UNKNOWN)
-        lane->state = LANE_CLOSED;
-    pthread_mutex_unlock(&lane->lock);
 }
 
 /* ---- Attempts that end without an answer ---------------------------------------------------- */
@@ -309,6 +302,7 @@ static void lane_on_close(void *context, struct rpc_stream *stream, enum rpc_sta
     assert(lane->stream == stream);
     bool is_unknown = lane->state == LANE_OPENING && status == RPC_UNIMPLEMENTED;
     lane->state = is_unknown ? LANE_UNKNOWN : LANE_CLOSED;
+    lane->ask_again_ns = io_now_ns() + ASK_AGAIN_NS;
     lane->stream = NULL;
     lane->is_writing = false;
     lane_take_sent(lane, NEVER, &sent);

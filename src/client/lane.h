@@ -41,7 +41,7 @@ enum lane_state {
     LANE_CLOSED = 0, /* No stream. */
     LANE_OPENING,    /* The node has not said yet that it takes operations. */
     LANE_OPEN,
-    LANE_UNKNOWN, /* The node has no Batch. */
+    LANE_UNKNOWN, /* The node has no Batch; it is asked again now and then, as it may be renewed. */
 };
 
 /* Where an operation in flight is found by its number. */
@@ -56,6 +56,7 @@ struct lane {
     pthread_mutex_t lock; /* Guards what follows. */
     enum lane_state state;
     struct rpc_stream *stream;
+    uint64_t ask_again_ns; /* LANE_UNKNOWN */
     bool is_writing;
     bool is_held; /* The answers of a message are being handed out: nothing is sent meanwhile. */
     struct list waiting;       /* Of struct lane_op: to be sent. */
@@ -73,9 +74,6 @@ void lane_init(struct lane *lane, struct dkv_io *io, struct rpc_channel *channel
 
 /* The channel is closed, and nobody submits. */
 void lane_fini(struct lane *lane);
-
-/* The connection to such a node broke: it may have another version when it is back. */
-void lane_forget(struct lane *lane);
 
 /*
  * ERR_NOT_FOUND: the node has no Batch, as far as is known: its operations are calls of their own;

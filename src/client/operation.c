@@ -132,8 +132,6 @@ static void operation_on_failure(struct operation *op, const struct rpc_reply *r
 {
     enum dkv_status status;
     enum verdict verdict = answer_judge(reply, &status);
-    if (op->is_call && reply->status == RPC_UNAVAILABLE)
-        lane_forget(&op->client->lanes[op->endpoint]);
     if (status == DKV_EXPIRED && operation_renew(op, reply->text))
         return;
     switch (verdict) {
@@ -249,7 +247,6 @@ static int operation_call(struct operation *op, uint64_t timeout_ns)
 {
     struct buf request = {0};
     const char *method = NULL;
-    op->is_call = true;
     int err = operation_encode(op, &request, &method);
     if (err == 0)
         err = rpc_channel_call(op->client->channels[op->endpoint], method, &request, timeout_ns,
@@ -283,7 +280,6 @@ static void operation_on_lane_unknown(struct lane_op *lane_op)
 /* The attempt on the stream to its endpoint. Likewise. */
 static int operation_ride(struct operation *op, uint64_t timeout_ns)
 {
-    op->is_call = false;
     op->lane_op = (struct lane_op){
         .get = operation_is_write(op) ? NULL : &op->get,
         .write = operation_is_write(op) ? &op->command : NULL,

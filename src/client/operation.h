@@ -12,8 +12,7 @@ struct operation {
     struct list link; /* In the client's reads or writes. */
     struct dkv_client *client;
     struct io_timer timer;
-    struct lane_op lane_op; /* With its lane, */
-    bool is_call;           /* or with the transport. */
+    struct lane_op lane_op; /* While it is with its lane. */
     enum dkv_kind kind;
     struct command command; /* Of a write; points into bytes. */
     struct wire_get get;    /* Of a read; the same. */
