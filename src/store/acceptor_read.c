@@ -175,6 +175,7 @@ static int chosen_take(struct chosen_walk *w, const struct read_range *range)
 {
     struct value *v = NULL;
     TRY(chosen_value(w, range, &v));
+    assert(v != NULL);
     bool is_first = w->bytes == 0;
     w->bytes += RECORD_HEADER_SIZE + v->size;
     w->full = !is_first && w->bytes > w->bytes_max;

@@ -3,6 +3,8 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -333,6 +335,39 @@ static void test_more_than_the_journal_holds(void **state)
     acceptor_store_close(s);
 }
 
+struct merging {
+    struct acceptor_store *store;
+    atomic_bool done;
+    int err;
+};
+
+static void *merge_along(void *context)
+{
+    struct merging *m = context;
+    struct store_error error;
+    while (m->err == 0 && !atomic_load(&m->done))
+        m->err = acceptor_store_merge(m->store, 300000, &error);
+    return NULL;
+}
+
+/* One thread commits, another merges; round the file several times. */
+static void test_merging_while_committing(void **state)
+{
+    (void)state;
+    struct merging m = {.store = fixture_open(temp.path)};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, merge_along, &m), 0);
+    for (uint64_t slot = 1; slot <= 150; slot++)
+        commit_vote(m.store, slot, slot % 10 == 0 ? 500000 : 20000);
+    atomic_store(&m.done, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(m.err, 0);
+    acceptor_store_close(m.store);
+    struct acceptor_store *s = fixture_open(temp.path);
+    assert_votes(s, 150);
+    acceptor_store_close(s);
+}
+
 /* The last commit was cut short: its node had not answered for it. Any other is missed. */
 static void test_cut_short_and_damaged(void **state)
 {
@@ -416,6 +451,7 @@ int main(void)
         TEST(test_no_journal),
         TEST(test_a_start_finds_what_was_not_merged),
         TEST(test_more_than_the_journal_holds),
+        TEST(test_merging_while_committing),
         TEST(test_cut_short_and_damaged),
         TEST(test_a_commit_allocates_nothing),
         TEST(test_a_start_without_memory),
