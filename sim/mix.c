@@ -148,8 +148,7 @@ static void mix_draw_clients(struct mix *m, struct prng *p)
     /* Idle and busy nodes side by side. */
     c->homes = prng_chance(p, HALF) ? m->nodes : (uint32_t)prng_between(p, 1, m->nodes);
     c->pinned_ppm = mix_ppm(p, MILLION);
-    if (m->mode == MODE_COORDINATED)
-        c->quorum_ppm = mix_ppm(p, MILLION);
+    c->quorum_ppm = mix_ppm(p, MILLION);
 }
 
 /* How far nodes skip, reserve and take over: mostly little, so that every border is met often. */

@@ -145,8 +145,9 @@ void node_step(struct node *n, struct event event)
     if (err == ERR_NO_MEMORY)
         die_no_memory("the replica");
     if (err != 0)
-        die("two values were chosen in one slot: this disk, or another node's, went back in time; "
-            "restore none of them, and see docs/operations.md");
+        die("two values were chosen in one slot, or others have seen more of this node than its "
+            "disk knows of: this disk, or another node's, went back in time; restore none of them, "
+            "and see docs/operations.md");
 }
 
 static void node_commit(struct node *n)

@@ -66,7 +66,9 @@ static int coordinating_reserve(struct replica *r)
     uint64_t base = max_u64(max_u64(r->frontier, own->restart_to), next - 1);
     bool is_needed =
         proposing_has_work(r) || own->position <= r->frontier || own->reserved_to > own->restart_to;
-    if (!is_needed || own->reserving_to > own->reserved_to ||
+    /* Nothing beyond the window can be used: a node that starts again and again must not get
+       further and further ahead of everybody. */
+    if (!is_needed || next > replica_window_end(r) || own->reserving_to > own->reserved_to ||
         own->reserved_to >= base + r->options.tuning.reserve_slots / 2)
         return 0;
     struct durable record = {.kind = DURABLE_RESERVED,

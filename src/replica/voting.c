@@ -121,6 +121,8 @@ int voting_on_accept(struct replica *r, uint32_t from, const struct message *m)
     bool granted = false;
     if (acceptor_on_accept(&slot->acceptor, m->ballot, m->value, &granted)) {
         r->stats.log_bytes += slot->acceptor.value->size - bytes_before;
+        if (m->value->kind != VALUE_NOOP)
+            r->voted_to = max_u64(r->voted_to, m->slot);
         TRY(voting_persist(r, m->slot, slot));
     }
     if (!granted)
