@@ -26,12 +26,13 @@ static uint16_t free_port(void)
     return ntohs(address.sin_port);
 }
 
-static void configure(struct world *w, bool faults_enabled)
+static void configure(struct world *w, enum mode mode, bool faults_enabled)
 {
     struct config base = {
         .members = {.count = w->count},
         .cluster = "test",
-        .mode = MODE_CLASSIC,
+        .mode = mode,
+        .mode_given = true,
         .faults_enabled = faults_enabled,
         .map_size = 1 << 28,
         .state_max = 1 << 28,
@@ -82,11 +83,16 @@ void world_stop(struct world *w, uint32_t index)
 
 void world_open(struct world *w, uint32_t count, bool faults_enabled)
 {
+    world_open_mode(w, MODE_CLASSIC, count, faults_enabled);
+}
+
+void world_open_mode(struct world *w, enum mode mode, uint32_t count, bool faults_enabled)
+{
     memset(w, 0, sizeof(*w));
     w->count = count;
     snprintf(w->dir, sizeof(w->dir), "/tmp/dkv-service-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
-    configure(w, faults_enabled);
+    configure(w, mode, faults_enabled);
     rpc_init();
     assert_int_equal(rpc_client_open(&w->client), 0);
     for (uint32_t i = 0; i < count; i++) {

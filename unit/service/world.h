@@ -30,8 +30,12 @@ struct world {
     struct world_node nodes[WORLD_NODES_MAX];
 };
 
-/* Start `count` nodes on free ports, with empty directories, and wait until all are ready. */
+/*
+ * Start `count` nodes on free ports, with empty directories, and wait until all are ready. In
+ * classic mode, or in the one given.
+ */
 void world_open(struct world *w, uint32_t count, bool faults_enabled);
+void world_open_mode(struct world *w, enum mode mode, uint32_t count, bool faults_enabled);
 
 /* Stop what runs, and remove the directories. */
 void world_close(struct world *w);
