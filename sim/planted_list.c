@@ -6,7 +6,7 @@
 enum planted planted_bug = PLANTED_NONE;
 
 const struct planted_name planted_list[] = {
-    {PLANTED_BARRIER_IS_NOOP, "barrier-is-noop", true, false},
+    {PLANTED_BARRIER_IS_NOOP, "barrier-is-noop", true, true},
     {PLANTED_ANSWER_BEFORE_SYNC, "answer-before-sync", true, true},
     {PLANTED_ACCEPT_NO_PROMISE, "accept-no-promise", true, true},
     {PLANTED_ADOPT_NEWEST, "adopt-newest", true, true},

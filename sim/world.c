@@ -15,6 +15,7 @@
 /* and with the causes of trouble gone, within this and a number of commits and messages, */
 #define PROMPT_NS NS_PER_S
 #define PROMPT_ROUNDS 50
+#define PROMPT_RESTART_NS (10 * NS_PER_MS)
 #define WHOLE_NS (30 * NS_PER_S)
 /* and then be still for this. */
 #define IDLE_NS (10 * NS_PER_S)
@@ -231,7 +232,8 @@ static bool world_is_whole(const struct world *w, uint64_t commits_end_ns)
 
 /*
  * Whatever the faults were: a second after their causes went away every node serves its clients.
- * Where disks or networks are slow it may take as many of their rounds as anybody would wait for.
+ * Where disks or networks are slow it may take as many of their rounds as anybody would wait for;
+ * and each restart may have left a chunk of reserved slots behind, which the log has to pass.
  */
 static void world_prompt_phase(struct world *w)
 {
@@ -250,9 +252,12 @@ static void world_prompt_phase(struct world *w)
     if (w->mix.slow_node != MEMBER_NONE)
         commit_ns *= 10;
     uint64_t round_ns = commit_ns + w->mix.delay_min_ns + w->mix.delay_spread_ns;
+    uint64_t limit_ns = PROMPT_NS + PROMPT_ROUNDS * round_ns;
+    for (uint32_t i = 0; i < w->mix.nodes; i++)
+        limit_ns += w->nodes[i].boot * PROMPT_RESTART_NS;
     /* A queue of a few operations may be full of those that came before. */
     if (w->mix.tuning.queue_ops_max >= 1000 && !w->mix.state_fills)
-        world_probe(w, PROMPT_NS + PROMPT_ROUNDS * round_ns);
+        world_probe(w, limit_ns);
 }
 
 /* Protocol, section 8, bug 38: one pair is cut, all must go on answering. */
