@@ -216,6 +216,13 @@ static bool revoking_is_decided(const struct replica *r, uint64_t number)
     return number < r->slots.first || (slot != NULL && slot->chosen != NULL);
 }
 
+/* Twice as long, but no longer than a few commits, or the cluster goes on late after bad times. */
+static uint64_t revoking_next_wait(const struct replica *r, uint64_t wait_ns)
+{
+    uint64_t most_ns = max_u64(4 * delays_p99(&r->commit_delays), 100 * NS_PER_MS);
+    return min_u64(2 * wait_ns, min_u64(most_ns, 1000 * NS_PER_MS));
+}
+
 static bool revoking_is_done(const struct replica *r, const struct revoker *v)
 {
     for (uint64_t s = v->interval.first; s <= v->interval.last; s += v->interval.stride) {
@@ -241,7 +248,7 @@ int revoking_tick(struct replica *r, uint32_t index)
         return 0;
     }
     if (v->due_ns <= r->now_ns) {
-        v->wait_ns = min_u64(2 * v->wait_ns, 1000 * NS_PER_MS);
+        v->wait_ns = revoking_next_wait(r, v->wait_ns);
         v->due_ns = r->now_ns + v->wait_ns;
         TRY(v->revoker.prepared ? revoking_accept(r, v) : revoking_prepare(r, v, false));
     }
