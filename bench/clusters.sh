@@ -26,6 +26,7 @@ endpoints=""
 read -ra dkv_flags_given <<<"${DKV_FLAGS:-}"
 dkv_flags=()
 dkv_mode="" # Once it runs.
+dkv_commit=unknown
 node_group_base=""
 policy=/usr/sbin/policy-rc.d
 policy_is_ours=no
@@ -122,6 +123,12 @@ PYTHON
         tail -n 20 "$work/build.log" >&2
         die "the build in $build failed"
     }
+    # Of what was built just now: the checkout may be another when the figures are there.
+    if dkv_commit=$(git -c safe.directory='*' log -1 --format=%h 2>/dev/null); then
+        git -c safe.directory='*' diff --quiet HEAD -- src proto cli || dkv_commit+=-dirty
+    else
+        dkv_commit=unknown
+    fi
     "$build/cli/dkv-cli" bench --help >/dev/null || die "$build/cli/dkv-cli has no bench"
 }
 
@@ -164,8 +171,7 @@ clusters_describe() {
 target_version() {
     case $1 in
     dkv)
-        printf '%s of commit %s, %s mode\n' "$("$build/src/dkv-node" --version)" \
-            "$(git -c safe.directory='*' describe --always --dirty 2>/dev/null || echo unknown)" \
+        printf '%s of commit %s, %s mode\n' "$("$build/src/dkv-node" --version)" "$dkv_commit" \
             "$dkv_mode"
         ;;
     etcd*) etcd --version | sed -n 's/^etcd Version: /etcd /p' ;;
