@@ -237,7 +237,7 @@ class Peaceful(CliCase):
         commands = re.findall(r"(?m)^  ([a-z-]+) {2,}", out)
         self.assertEqual(set(commands), {
             "put", "get", "append", "delete", "cas", "load", "health", "status", "metrics",
-            "fetch-log", "drop-rules", "faults", "die", "scenario"})
+            "fetch-log", "drop-rules", "faults", "die", "scenario", "bench"})
         for command in commands:
             text = self.cli(OK, command, "--help")[0].decode()
             self.assertRegex(text, rf"^dkv-cli {command} -- .*\n\nExamples:\n  ")
