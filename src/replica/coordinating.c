@@ -371,15 +371,18 @@ static int coordinating_skip_ahead(struct replica *r)
     struct coordination *own = &r->own;
     if (r->frontier <= own->last_used || r->frontier == 0)
         return 0;
+    /* Whose clients wait for answers will soon have something to propose again. */
+    if (!list_is_empty(&own->inflight))
+        own->busy_ns = r->now_ns;
     if (r->now_ns < own->busy_ns + IDLE_NS) {
         replica_wake_at(r, own->busy_ns + IDLE_NS);
         return 0;
     }
     if (own->position > r->frontier + own->ahead / 2)
         return 0;
-    own->ahead = min_u64(4 * own->ahead, r->options.tuning.ahead_slots_max);
     struct interval skipped = {0};
     TRY(coordinating_skip_to(r, r->frontier + own->ahead, &skipped));
+    own->ahead = min_u64(4 * own->ahead, r->options.tuning.ahead_slots_max);
     if (PLANTED(PLANTED_IDLE_MOVES))
         replica_raise_frontier(r, skipped.last);
     return coordinating_announce(r, skipped);

@@ -61,7 +61,7 @@ struct proposal {
 };
 
 /* docs/protocol.md, section 3. */
-#define IDLE_NS (2 * NS_PER_MS) /* Without anything to propose for so long, a node is idle. */
+#define IDLE_NS (20 * NS_PER_MS) /* Without anything to propose for so long, a node is idle. */
 
 /* Coordinated mode: this node's own slots. */
 struct coordination {

@@ -16,7 +16,7 @@
 #include "base/planted.h"
 #include "replica/internal.h"
 
-#define WAIT_NS_MAX (200 * NS_PER_MS)
+#define WAIT_NS_MAX (40 * NS_PER_MS)
 
 void revoking_drop(struct replica *r, uint32_t index)
 {
@@ -182,7 +182,8 @@ static void revoking_wait(struct replica *r, uint32_t index)
     uint64_t commit_ns = max_u64(delays_p99(&r->commit_delays), NS_PER_MS);
     uint64_t wait_ns = 2 * commit_ns + prng_below(&r->prng, 2 * commit_ns);
     /* Others' disks may be slower than ours: whoever lost before waits longer. */
-    wait_ns = min_u64(wait_ns << r->watches[index].failures, WAIT_NS_MAX);
+    uint64_t longest_ns = max_u64(WAIT_NS_MAX, 4 * commit_ns);
+    wait_ns = min_u64(wait_ns << r->watches[index].failures, longest_ns);
     r->watches[index].retry_ns = max_u64(r->watches[index].retry_ns, r->now_ns + wait_ns);
 }
 
