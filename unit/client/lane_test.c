@@ -81,6 +81,8 @@ static void test_one_stream_for_all(void **state)
         assert_int_equal(a.attempts, 1);
     }
     assert_int_equal(counter_get(&one.opened), 1);
+    /* Counted after it was handed on, so perhaps after it was answered. */
+    assert_true(counter_wait(&one.messages, 20));
     assert_int_equal(counter_get(&one.messages), 20);
     assert_int_equal(counter_get(&two.opened), 0);
     dkv_close(client);
