@@ -15,7 +15,7 @@ const struct planted_name planted_list[] = {
     {PLANTED_SUCCESS_ANY_VALUE, "success-any-value", true, true},
     {PLANTED_LAST_OP_ID, "last-op-id", true, true},
     {PLANTED_DEDUP_AT_PROPOSE, "dedup-at-propose", true, true},
-    {PLANTED_APPLY_BY_HASH, "apply-by-hash", true, false},
+    {PLANTED_APPLY_BY_HASH, "apply-by-hash", true, true},
     {PLANTED_WIPED_DISK, "wiped-disk", true, true},
     {PLANTED_TAIL_HOLE, "tail-hole", true, true},
     {PLANTED_SYNC_RETRIED, "sync-retried", true, true},
