@@ -288,9 +288,10 @@ static int coordinating_propose_all(struct replica *r)
         if (number > coordinating_limit(r)) {
             /*
              * Beyond the window (this node has been restarted again and again while nobody wrote):
-             * it moves once all in it is decided, and for that somebody must want it to be.
+             * it moves once all in it is decided, and for that somebody must want it to be. A
+             * whole window at a time: it moves with each slot applied, and so would what is wanted.
              */
-            if (number > replica_window_end(r))
+            if (number > replica_window_end(r) && machine_applied(r->machine) >= r->frontier)
                 replica_raise_frontier(r, replica_window_end(r));
             return 0;
         }

@@ -1,6 +1,7 @@
 /*
  * restoring.c -- from disk to memory, before anything is said or heard.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "replica/internal.h"
@@ -67,6 +68,7 @@ static int restoring_range(struct replica *r, const struct durable *d)
     for (uint64_t s = i.first; s <= i.last; s += i.stride) {
         struct slot *slot = NULL;
         TRY(restoring_slot(r, s, &slot));
+        assert(slot != NULL); /* The interval begins where the memory does. */
         restoring_merge(slot, &a);
     }
     return 0;
@@ -82,6 +84,7 @@ static int restoring_learnt_noop(struct replica *r, const struct durable *d)
     for (uint64_t s = i.first; s <= i.last; s += i.stride) {
         struct slot *slot = NULL;
         TRY(restoring_slot(r, s, &slot));
+        assert(slot != NULL);
         if (slot->chosen != NULL && slot->chosen != value_noop())
             return ERR_CORRUPT;
         slot->chosen = value_noop();

@@ -209,7 +209,12 @@ static uint64_t watching_due(struct replica *r, uint32_t index)
     if (index == r->self) {
         /* Rule C9: own slots that an earlier life may have used. Others are skipped, not fought
            for, and what this life used is at hand. */
-        if (w->known > r->own.restart_to || w->known > replica_window_end(r))
+        uint64_t window_end = replica_window_end(r);
+        if (w->known > r->own.restart_to || w->known > window_end)
+            return NEVER;
+        /* Not slot by slot, as the window moves. */
+        bool is_little = window_end - w->known < r->options.tuning.alpha / 4;
+        if (!is_hole && window_end < r->own.restart_to && is_little)
             return NEVER;
         if (w->suspect_ns == 0)
             w->suspect_ns = r->now_ns;
