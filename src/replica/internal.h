@@ -355,6 +355,8 @@ int watching_tick(struct replica *r) MUST_CHECK;
 void watching_advance(struct replica *r, uint32_t index);
 /* How long the member may be silent about a slot. */
 uint64_t watching_patience(const struct replica *r, uint32_t index);
+/* How long a commit may well take here; bounded. */
+uint64_t watching_commit(const struct replica *r);
 /* The member spoke for itself about its slots. */
 void watching_on_sign(struct replica *r, uint32_t index, bool proposes);
 struct member_set watching_broken(const struct replica *r);

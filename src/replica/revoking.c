@@ -179,7 +179,7 @@ int revoking_on_promise(struct replica *r, uint32_t from, const struct message *
 
 static void revoking_wait(struct replica *r, uint32_t index)
 {
-    uint64_t commit_ns = max_u64(delays_p99(&r->commit_delays), NS_PER_MS);
+    uint64_t commit_ns = max_u64(watching_commit(r), NS_PER_MS);
     uint64_t wait_ns = 2 * commit_ns + prng_below(&r->prng, 2 * commit_ns);
     /* Others' disks may be slower than ours: whoever lost before waits longer. */
     uint64_t longest_ns = max_u64(WAIT_NS_MAX, 4 * commit_ns);

@@ -26,6 +26,8 @@
 #define STUCK_SPAN 4096
 /* and so many values among them are said again. */
 #define STUCK_VALUES_MAX 64
+/* A disk that once stood still for a second is not taken to need one for each commit. */
+#define COMMIT_MAX_NS (50 * NS_PER_MS)
 #define FETCH_AFTER_NS (30 * NS_PER_MS)
 #define ASK_SPAN 2048
 #define ASK_WAIT_MAX_NS (100 * NS_PER_MS)
@@ -46,6 +48,11 @@ uint64_t watching_patience(const struct replica *r, uint32_t index)
 {
     uint64_t patience = 4 * delays_p99(&r->watches[index].passing);
     return min_u64(max_u64(patience, PATIENCE_MIN_NS), PATIENCE_MAX_NS);
+}
+
+uint64_t watching_commit(const struct replica *r)
+{
+    return min_u64(delays_p99(&r->commit_delays), COMMIT_MAX_NS);
 }
 
 void watching_on_sign(struct replica *r, uint32_t index, bool proposes)
@@ -188,8 +195,11 @@ static int watching_revoke(struct replica *r, uint32_t index, uint64_t first)
     if (watching_is_cut_off(r, index))
         w->width = r->options.tuning.ahead_slots_max;
     uint64_t last = min_u64(max_u64(r->frontier, first) + w->width - 1, replica_window_end(r));
-    if (index == r->self)
-        last = min_u64(max_u64(r->own.restart_to, first), replica_window_end(r));
+    if (index == r->self) {
+        /* All that this node, or an earlier life of it, may have used: others refused the first. */
+        last = max_u64(max_u64(r->own.restart_to, r->own.last_used), first);
+        last = min_u64(last, replica_window_end(r));
+    }
     if (last < first)
         return 0;
     w->suspected = index != r->self;
@@ -317,7 +327,7 @@ static int watching_stuck(struct replica *r)
     }
     TRY(watching_echo(r));
     /* Slow disks are no reason to take anything over. */
-    uint64_t due = since + max_u64(5 * patience, 4 * delays_p99(&r->commit_delays));
+    uint64_t due = since + max_u64(5 * patience, 4 * watching_commit(r));
     due += watching_rank(r, index) * TURN_NS;
     due = max_u64(due, r->watches[index].retry_ns);
     if (r->now_ns < due) {
