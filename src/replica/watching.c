@@ -18,6 +18,8 @@
 #include "replica/internal.h"
 
 #define ASK_AFTER_NS (3 * NS_PER_MS)
+/* The first time; who was asked may just not have heard of it yet. Then twice as long each time. */
+#define ASK_AGAIN_NS (2 * NS_PER_MS)
 #define PATIENCE_MIN_NS (6 * NS_PER_MS)
 #define PATIENCE_MAX_NS (12 * NS_PER_MS)
 /* One live node after the other sets out to take slots over, so far apart. */
@@ -177,7 +179,7 @@ static int watching_ask(struct replica *r, uint32_t index)
         replica_wake_at(r, due);
         return 0;
     }
-    w->ask_wait_ns = w->ask_due_ns == 0 ? 2 * watching_patience(r, index) : 2 * w->ask_wait_ns;
+    w->ask_wait_ns = w->ask_due_ns == 0 ? ASK_AGAIN_NS : 2 * w->ask_wait_ns;
     w->ask_wait_ns = min_u64(w->ask_wait_ns, ASK_WAIT_MAX_NS);
     w->ask_due_ns = r->now_ns + w->ask_wait_ns;
     replica_wake_at(r, w->ask_due_ns);
