@@ -230,7 +230,8 @@ class Cluster:
         def same():
             statuses = [n.status() for n in self.nodes]
             # In coordinated mode skips may be known further ahead here than there.
-            slots = {s.applied for s in statuses}
+            coordinated = calls.paxos_pb2.MODE_COORDINATED
+            slots = {(s.applied, None if s.mode == coordinated else s.chosen_to) for s in statuses}
             if len(slots) != 1 or len({s.state_hash for s in statuses}) != 1:
                 return None
             return statuses[0].applied, statuses[0].state_hash
