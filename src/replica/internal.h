@@ -346,7 +346,6 @@ int coordinating_on_skip(struct replica *r, uint32_t from, const struct message 
 int coordinating_on_refused(struct replica *r, const struct message *m) MUST_CHECK;
 void coordinating_on_skipped(struct replica *r, uint32_t from, uint64_t known);
 void coordinating_on_progress(struct replica *r, uint32_t from, const struct progress *p);
-void coordinating_free(struct replica *r);
 
 /* watching.c */
 void watching_start(struct replica *r);
