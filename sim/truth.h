@@ -72,6 +72,13 @@ struct slot_truth {
     struct member_set learnt; /* On whose disk it stands as learnt. */
 };
 
+/* The last attempt of one node at the slots of one coordinator. */
+struct attempt {
+    struct interval interval;
+    struct ballot ballot; /* None: none was made. */
+    uint64_t life;        /* In which the node made it. */
+};
+
 /* What is known of one node. */
 struct node_truth {
     struct holding *holdings; /* As many as there are slots. */
@@ -81,6 +88,7 @@ struct node_truth {
     uint64_t unknown_to; /* What was reserved when it started: slots up to here it neither proposes
                             in at round 0 nor skips, unless it had skipped them. */
     uint64_t voted_to;   /* The highest slot in which its disk holds a vote for more than NOOP. */
+    struct attempt attempts[TRUTH_NODES_MAX]; /* By coordinator. */
 };
 
 struct truth {

@@ -60,6 +60,9 @@ void truth_claim_to(struct world *w, uint32_t node, uint64_t to, const char *doe
 bool truth_may_propose(struct world *w, uint32_t node, uint64_t slot, uint64_t ballot,
                        const struct value *v);
 
+/* The node begins, or goes on with, an attempt to take these slots over. */
+void truth_on_attempt(struct world *w, uint32_t node, struct interval i, struct ballot b);
+
 /* The node skips its own slot, or hands on that it was skipped. */
 void truth_skip(struct world *w, uint32_t node, uint64_t slot);
 

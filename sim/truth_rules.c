@@ -109,6 +109,35 @@ bool truth_may_propose(struct world *w, uint32_t node, uint64_t slot, uint64_t b
     return !is_coordinated || truth_may_propose_later(w, node, slot, b, v);
 }
 
+/* ---- Attempts ------------------------------------------------------------------------------ */
+
+/* Of one node: boots grow, and rounds within a boot. */
+static bool attempt_is_later(struct ballot b, struct ballot before)
+{
+    return b.boot > before.boot || (b.boot == before.boot && b.round > before.round);
+}
+
+/*
+ * Every attempt has a ballot of its own, which its node has never used for another one, in this
+ * life or an earlier one (docs/protocol.md, sections 1 and 7).
+ */
+void truth_on_attempt(struct world *w, uint32_t node, struct interval i, struct ballot b)
+{
+    uint64_t life = w->nodes[node].life;
+    struct attempt *attempts = w->truth.nodes[node].attempts;
+    struct attempt *mine = &attempts[truth_owner(w, i.first)];
+    bool is_same = ballot_cmp(b, mine->ballot) == 0 && mine->life == life;
+    if (is_same && mine->interval.first == i.first && mine->interval.last == i.last)
+        return; /* Said again. */
+    bool is_fresh = b.node == w->nodes[node].id && attempt_is_later(b, mine->ballot);
+    for (uint32_t c = 0; c < w->mix.nodes; c++)
+        is_fresh = is_fresh && ballot_cmp(b, attempts[c].ballot) != 0;
+    if (!is_fresh)
+        world_fail(w, "node %u prepares slots %s at %s, and has used that ballot before", node + 1,
+                   trace_interval(i), trace_ballot(b));
+    *mine = (struct attempt){.interval = i, .ballot = b, .life = life};
+}
+
 /* ---- Skips --------------------------------------------------------------------------------- */
 
 static bool truth_may_skip(struct world *w, uint32_t node, uint64_t slot)

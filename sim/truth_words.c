@@ -222,12 +222,14 @@ void truth_on_send(struct world *w, uint32_t node, const struct message *m)
     case MESSAGE_READ_ANSWER:
         truth_on_read_answer(w, node, m);
         break;
+    case MESSAGE_PREPARE_RANGE:
+        truth_on_attempt(w, node, m->interval, m->ballot);
+        break;
     case MESSAGE_HELLO:
     case MESSAGE_GOODBYE:
     case MESSAGE_PREPARE:
     case MESSAGE_REFUSED:
     case MESSAGE_FETCH:
-    case MESSAGE_PREPARE_RANGE:
     case MESSAGE_SKIPPED:
     case MESSAGE_ASK:
     case MESSAGE_READ:

@@ -512,12 +512,13 @@ int accepting_on_prepare(struct replica *r, uint32_t from, const struct message 
 /* The value that was proposed in the slot AT THAT BALLOT, if it is at hand. */
 static struct value *accepting_possession(const struct slot *slot, const struct message *m)
 {
+    struct value *vote = slot->acceptor.value;
+    if (PLANTED(PLANTED_ANY_VALUE_IS_CHOSEN) && vote != NULL)
+        return vote;
     if (m->value != NULL)
         return m->value;
-    if (slot->acceptor.value == NULL)
-        return NULL;
     bool is_it = ballot_cmp(slot->acceptor.accepted, m->ballot) == 0;
-    return is_it || PLANTED(PLANTED_ANY_VALUE_IS_CHOSEN) ? slot->acceptor.value : NULL;
+    return is_it ? vote : NULL;
 }
 
 static int accepting_count(struct replica *r, uint32_t from, const struct message *m,
