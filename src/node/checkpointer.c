@@ -11,6 +11,7 @@
 
 #define REST_MAX_NS (20 * MONOTIME_MS)
 #define HURRY_FROM (STORE_JOURNAL_SIZE_DEFAULT / 2)
+#define MERGES_MAX 4 /* Between two parts of a checkpoint. */
 
 /* ---- Resting -------------------------------------------------------------------------------- */
 
@@ -40,21 +41,17 @@ static void checkpointer_merge_part(struct checkpointer *c)
         die("%s", error.text);
 }
 
-static void checkpointer_merge(struct checkpointer *c)
-{
-    while (acceptor_store_unmerged(c->acceptor) >= STORE_PART_MAX) {
-        checkpointer_merge_part(c);
-        checkpointer_rest(c);
-    }
-}
-
+/* One part. What came meanwhile, a checkpoint above all, is done before the next. */
 static void checkpointer_on_merge(struct mail *mail, void *owner)
 {
     (void)mail;
     struct checkpointer *c = owner;
     atomic_store(&c->merging, false);
     checkpointer_begin(c);
-    checkpointer_merge(c);
+    checkpointer_merge_part(c);
+    checkpointer_rest(c);
+    if (!atomic_load(&c->stopping))
+        checkpointer_on_committed(c);
 }
 
 void checkpointer_on_committed(struct checkpointer *c)
@@ -66,12 +63,21 @@ void checkpointer_on_committed(struct checkpointer *c)
 
 /* ---- Checkpoints ---------------------------------------------------------------------------- */
 
-/* Between two parts of a checkpoint: commits go on meanwhile, and the journal must not fill. */
+/*
+ * Between two parts of a checkpoint: commits go on meanwhile, and the journal must not fill. A part
+ * of each in turn, or some more while it is half full, but not all: with commits as fast as merges
+ * there is always more to merge, and the checkpoint would never end.
+ */
 static bool checkpointer_on_part(void *context)
 {
     struct checkpointer *c = context;
+    uint64_t enough = STORE_PART_MAX;
     checkpointer_rest(c);
-    checkpointer_merge(c);
+    for (int i = 0; i < MERGES_MAX && acceptor_store_unmerged(c->acceptor) >= enough; i++) {
+        checkpointer_merge_part(c);
+        checkpointer_rest(c);
+        enough = HURRY_FROM;
+    }
     return !atomic_load(&c->stopping);
 }
 

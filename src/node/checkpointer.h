@@ -6,6 +6,9 @@
  * as it took: whoever commits meanwhile has the disk for himself half of the time. Only when the
  * journal is half full it does not rest.
  *
+ * What there is to merge and a checkpoint take turns, part by part: commits may come as fast as
+ * they are merged, and then there is always more of them.
+ *
  * A write that failed ends the process at once, like a commit that failed.
  */
 #ifndef DKV_NODE_CHECKPOINTER_H

@@ -165,6 +165,8 @@ static void report_node(struct report *r, struct node *n)
     gauge(r, "state_memory_bytes", "Keys, values and sessions in memory", machine_bytes(machine));
     gauge(r, "log_disk_bytes", "Data file of the log", acceptor.used_bytes);
     gauge(r, "state_disk_bytes", "Data file of the state", state.used_bytes);
+    gauge(r, "journal_unmerged_bytes", "Committed, and not yet merged into the log's data file",
+          acceptor_store_unmerged(n->acceptor));
     for (size_t i = 0; i < METRICS_ENDS; i++)
         report_add(r, WIRE_COUNTER, "requests_total", end_labels[i],
                    "Operations of clients, by how they ended",
