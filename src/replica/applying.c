@@ -144,6 +144,7 @@ static int applying_apply(struct replica *r, uint64_t number)
     struct slot *slot = slots_find(&r->slots, number);
     assert(slot != NULL && slot->chosen != NULL);
     const struct value *v = slot->chosen;
+    r->values_applied += v->kind != VALUE_NOOP;
     /* A batch that did not win its slot has left it when the slot was decided. */
     bool is_mine = slot->batch != NULL && value_equal(slot->batch->value, v);
     assert(is_mine || slot->batch == NULL || PLANTED(PLANTED_SUCCESS_ANY_VALUE) ||

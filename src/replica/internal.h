@@ -188,7 +188,7 @@ struct replica {
     uint64_t voted_to;     /* The highest slot in which this node accepted anything but NOOP. */
     uint64_t persisted_to; /* chosen_to as last handed to the disk. */
     uint64_t persisted_ns;
-    uint64_t durable_applied;
+    uint64_t durable_applied; /* What is up to here is forgotten, or about to be. */
 
     struct list proposals; /* struct proposal */
     uint32_t claims;       /* Proposals that are claims. */
@@ -228,6 +228,7 @@ struct replica {
     bool checkpointing; /* From the freeze until EVENT_CHECKPOINTED. */
     uint64_t checkpoint_slot;
     uint64_t checkpoint_ns;
+    uint64_t values_applied; /* Slots applied since the last freeze, but for NOOPs. */
 
     uint64_t executed_before; /* The machine's figures when replay ended. */
     uint64_t suppressed_before;
@@ -298,6 +299,12 @@ int replica_write(struct replica *r, const struct durable *d) MUST_CHECK;
 
 /* Writes asked for that are not known to be durable. */
 uint64_t replica_writes_waiting(const struct replica *r);
+
+/* Of what the last checkpoint covers there is still some in memory. */
+static inline bool replica_is_forgetting(const struct replica *r)
+{
+    return r->slots.first <= r->durable_applied;
+}
 
 /* Bytes of the log in memory: values, and the slots that hold them. */
 uint64_t replica_log_memory(const struct replica *r);

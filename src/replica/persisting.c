@@ -16,6 +16,8 @@
 
 #define QUIET_NS (100 * NS_PER_MS)
 #define SLOTS_AT_ONCE 1024
+/* Of what a checkpoint covers, so many slots are forgotten in a turn: some tenths of a ms. */
+#define FORGET_AT_ONCE 512
 
 static int persisting_write_run(struct replica *r, struct interval *run)
 {
@@ -65,22 +67,38 @@ static int persisting_write_chosen_to(struct replica *r)
     return 0;
 }
 
+/* NOOPs cost memory, and time at the next start, but little of either: their bytes count. */
 static bool persisting_wants_checkpoint(struct replica *r)
 {
     const struct replica_tuning *t = &r->options.tuning;
     uint64_t applied = machine_applied(r->machine);
-    if (r->checkpointing || applied == r->checkpoint_slot)
+    if (r->checkpointing || replica_is_forgetting(r) || applied == r->checkpoint_slot)
         return false;
-    if (applied - r->checkpoint_slot >= t->checkpoint_slots ||
-        r->stats.log_bytes >= t->checkpoint_bytes ||
+    if (r->values_applied >= t->checkpoint_slots || replica_log_memory(r) >= t->checkpoint_bytes ||
         r->now_ns - r->checkpoint_ns >= t->checkpoint_ns)
         return true;
     replica_wake_at(r, r->checkpoint_ns + t->checkpoint_ns);
     return false;
 }
 
+static void persisting_forget(struct replica *r)
+{
+    uint64_t through = min_u64(r->durable_applied, r->slots.first + FORGET_AT_ONCE - 1);
+    for (uint64_t n = r->slots.first; n <= through; n++) {
+        const struct slot *s = slots_find(&r->slots, n);
+        const struct value *vote = s->acceptor.value;
+        r->stats.log_bytes -= vote == NULL ? 0 : vote->size;
+        r->stats.log_bytes -= s->chosen == vote ? 0 : s->chosen->size;
+    }
+    slots_forget(&r->slots, through);
+    if (replica_is_forgetting(r))
+        replica_wake_at(r, r->now_ns);
+}
+
 int persisting_tick(struct replica *r)
 {
+    if (replica_is_forgetting(r))
+        persisting_forget(r);
     if (replica_writes_waiting(r) >= WRITES_WAITING_MAX)
         return 0; /* EVENT_DURABLE will come, and a tick behind it. */
     bool wants_checkpoint = persisting_wants_checkpoint(r);
@@ -98,6 +116,7 @@ int persisting_tick(struct replica *r)
     r->checkpointing = true;
     r->checkpoint_slot = machine_applied(r->machine);
     r->checkpoint_ns = r->now_ns;
+    r->values_applied = 0;
     r->frozen_sequence = r->write_sequence;
     return persisting_on_durable(r);
 }
@@ -117,11 +136,5 @@ void persisting_on_checkpointed(struct replica *r, uint64_t slot)
     assert(r->checkpointing && slot == r->checkpoint_slot);
     r->checkpointing = false;
     r->durable_applied = slot;
-    for (uint64_t n = r->slots.first; n <= slot; n++) {
-        const struct slot *s = slots_find(&r->slots, n);
-        const struct value *vote = s->acceptor.value;
-        r->stats.log_bytes -= vote == NULL ? 0 : vote->size;
-        r->stats.log_bytes -= s->chosen == vote ? 0 : s->chosen->size;
-    }
-    slots_forget(&r->slots, slot);
+    persisting_forget(r);
 }

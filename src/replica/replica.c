@@ -181,7 +181,8 @@ uint64_t replica_log_memory(const struct replica *r)
 
 bool replica_log_waits_above(const struct replica *r, uint64_t bytes)
 {
-    bool makes_room = r->checkpointing || machine_applied(r->machine) > r->checkpoint_slot;
+    bool makes_room = r->checkpointing || replica_is_forgetting(r) ||
+                      machine_applied(r->machine) > r->checkpoint_slot;
     return makes_room && replica_log_memory(r) > bytes;
 }
 

@@ -39,9 +39,6 @@ static void bench_open_node(struct bench *b, uint32_t node)
     (void)err;
 }
 
-static void bench_open_mode(struct bench *b, uint32_t count, bool admitted,
-                            const struct replica_tuning *tuning, enum mode mode);
-
 void bench_open(struct bench *b, uint32_t count, bool admitted)
 {
     bench_open_tuned(b, count, admitted, &replica_tuning_default);
@@ -58,8 +55,8 @@ void bench_open_coordinated(struct bench *b, uint32_t count)
     bench_open_mode(b, count, true, &replica_tuning_default, MODE_COORDINATED);
 }
 
-static void bench_open_mode(struct bench *b, uint32_t count, bool admitted,
-                            const struct replica_tuning *tuning, enum mode mode)
+void bench_open_mode(struct bench *b, uint32_t count, bool admitted,
+                     const struct replica_tuning *tuning, enum mode mode)
 {
     memset(b, 0, sizeof(*b));
     b->mode = mode;
@@ -77,7 +74,9 @@ static void bench_open_mode(struct bench *b, uint32_t count, bool admitted,
     bench_connect(b);
 }
 
-/* ---- Disks --------------------------------------------------------------------------------- */
+/* ---- Disks
+ * ---------------------------------------------------------------------------------
+ */
 
 static uint64_t disk_key(const struct durable *d)
 {
@@ -163,7 +162,9 @@ void bench_wipe(struct bench *b, uint32_t node)
     bench_restart(b, node);
 }
 
-/* ---- One step ------------------------------------------------------------------------------ */
+/* ---- One step
+ * ------------------------------------------------------------------------------
+ */
 
 static void bench_letter_fini(struct bench_letter *letter)
 {
@@ -267,8 +268,10 @@ void bench_step(struct bench *b, uint32_t node, struct event event)
     b->notices += e->notices_count;
     if (e->notices_count > 0)
         b->notice = e->notices[e->notices_count - 1];
-    if (e->checkpoint != NULL && b->checkpoints)
-        b->checkpoint_slot[node] = e->checkpoint->head.applied;
+    if (e->checkpoint != NULL) {
+        b->frozen_slot[node] = e->checkpoint->head.applied;
+        b->checkpoint_slot[node] = b->checkpoints ? b->frozen_slot[node] : 0;
+    }
     effects_clear(e);
 }
 
@@ -373,7 +376,9 @@ void bench_run(struct bench *b, uint64_t ms)
     }
 }
 
-/* ---- Operations ---------------------------------------------------------------------------- */
+/* ---- Operations
+ * ----------------------------------------------------------------------------
+ */
 
 static void bench_write(struct bench *b, uint32_t node, uint64_t handle, const struct command *c)
 {

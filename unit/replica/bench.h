@@ -60,6 +60,7 @@ struct bench {
     bool dead[MEMBERS_MAX];    /* Neither steps nor gets messages. */
     bool checkpoints;
     uint64_t checkpoint_slot[MEMBERS_MAX]; /* To be said to be written; 0: none is. */
+    uint64_t frozen_slot[MEMBERS_MAX];     /* Of the last checkpoint that was handed out. */
     /* Of this node's allocations so many succeed; one fails, and it dies of it. < 0: none fails. */
     uint32_t short_of_memory;
     long memory;
@@ -80,6 +81,8 @@ void bench_open(struct bench *b, uint32_t count, bool admitted);
 void bench_open_coordinated(struct bench *b, uint32_t count);
 void bench_open_tuned(struct bench *b, uint32_t count, bool admitted,
                       const struct replica_tuning *tuning);
+void bench_open_mode(struct bench *b, uint32_t count, bool admitted,
+                     const struct replica_tuning *tuning, enum mode mode);
 void bench_close(struct bench *b);
 
 /* One event to one node, with its effects carried out. */

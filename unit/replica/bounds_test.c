@@ -187,6 +187,62 @@ static void large_values_fill_the_pipeline_by_their_bytes(void **state)
     close_bench(b);
 }
 
+/* 20,000 slots are not forgotten in one turn of the loop, or it would stand still. */
+static void what_a_checkpoint_covers_is_forgotten_little_by_little(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(&replica_tuning_default);
+    const uint64_t slots = 20000;
+    for (uint64_t slot = 1; slot <= slots; slot++)
+        say(b, (struct message){.kind = MESSAGE_LEARN, .slot = slot});
+    assert_int_equal(applied(b), slots);
+    bench_tick(b, 0);
+    bench_sync(b, 0);
+    b->now_ns += 11000 * MS;
+    bench_tick(b, 0);
+    bench_sync(b, 0);
+    assert_int_equal(b->frozen_slot[0], slots);
+
+    checkpointed(b, slots);
+    uint64_t first = 1; /* That is still in memory. */
+    int turns = 0;
+    for (; first <= slots; turns++) {
+        struct slot_view view = {0};
+        uint64_t before = first;
+        for (; first <= slots && !view.in_memory; first += !view.in_memory)
+            replica_get_slot(b->nodes[0], first, &view);
+        assert_in_range(first - before, 1, 1000);
+        bench_tick(b, 0);
+    }
+    assert_in_range(turns, 20, 100);
+    struct replica_status status;
+    replica_get_status(b->nodes[0], &status);
+    assert_int_equal(status.durable_applied, slots);
+    close_bench(b);
+}
+
+/* Nodes without clients skip their slots: that is no reason to write anything. */
+static void skipped_slots_ask_for_no_checkpoint(void **state)
+{
+    (void)state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.checkpoint_slots = 100;
+    struct bench *b = mem_alloc(sizeof(*b));
+    assert_non_null(b);
+    bench_open_mode(b, 3, true, &tuning, MODE_COORDINATED);
+    for (uint64_t i = 0; i < 99; i++) {
+        bench_put(b, 0, i, "k", "v");
+        while (!b->answers[i].given)
+            bench_run(b, 1);
+    }
+    assert_true(applied(b) >= 280);
+    assert_int_equal(b->frozen_slot[0], 0);
+    bench_put(b, 0, 99, "k", "v");
+    bench_run(b, 5);
+    assert_true(b->frozen_slot[0] >= 280);
+    close_bench(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +251,8 @@ int main(void)
         cmocka_unit_test(a_full_log_takes_the_slot_that_all_others_wait_for),
         cmocka_unit_test(a_disk_that_stands_still_is_asked_for_no_more_votes),
         cmocka_unit_test(large_values_fill_the_pipeline_by_their_bytes),
+        cmocka_unit_test(what_a_checkpoint_covers_is_forgotten_little_by_little),
+        cmocka_unit_test(skipped_slots_ask_for_no_checkpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
