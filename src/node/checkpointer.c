@@ -25,7 +25,8 @@ static void checkpointer_rest(struct checkpointer *c)
 {
     uint64_t took_ns = monotime_ns() - c->rested_ns;
     uint64_t rest_ns = took_ns < REST_MAX_NS ? took_ns : REST_MAX_NS;
-    bool hurries = acceptor_store_unmerged(c->acceptor) >= HURRY_FROM || atomic_load(&c->stopping);
+    bool hurries = acceptor_store_unmerged(c->acceptor) >= HURRY_FROM || atomic_load(&c->pressed) ||
+                   atomic_load(&c->stopping);
     struct timespec rest = {.tv_nsec = (long)rest_ns};
     if (!hurries)
         (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, NULL); /* Shorter does no harm. */
@@ -114,6 +115,11 @@ void checkpointer_submit(struct checkpointer *c, struct checkpoint *checkpoint)
     c->slot = checkpoint->head.applied;
     c->mail.run = checkpointer_on_mail;
     worker_push(&c->worker, &c->mail);
+}
+
+void checkpointer_press(struct checkpointer *c, bool pressed)
+{
+    atomic_store_explicit(&c->pressed, pressed, memory_order_relaxed);
 }
 
 /* ---- Life ----------------------------------------------------------------------------------- */

@@ -3,8 +3,8 @@
  * the acceptor's tables, and writes checkpoints of the state.
  *
  * Both go to the disk in parts with syncs of their own, and after each the thread rests for as long
- * as it took: whoever commits meanwhile has the disk for himself half of the time. Only when the
- * journal is half full it does not rest.
+ * as it took: whoever commits meanwhile has the disk for himself half of the time. It does not rest
+ * while the journal is half full, or the log in memory much larger than it should be.
  *
  * What there is to merge and a checkpoint take turns, part by part: commits may come as fast as
  * they are merged, and then there is always more of them.
@@ -33,6 +33,7 @@ struct checkpointer {
     void (*on_written)(struct mail *mail, void *owner); /* with this to be run. */
     struct mail merge_mail;
     atomic_bool merging;  /* merge_mail was pushed, and did not run yet. */
+    atomic_bool pressed;  /* See checkpointer_press. */
     atomic_bool stopping; /* The rest of a checkpoint is not written any more. */
     uint64_t rested_ns;   /* The thread's: when the part began that is being written. */
     /* The replica has one checkpoint under way at a time: this is it. */
@@ -61,5 +62,8 @@ void checkpointer_submit(struct checkpointer *c, struct checkpoint *checkpoint);
 
 /* Something was committed: merge, if there is enough of it. The committer's thread. */
 void checkpointer_on_committed(struct checkpointer *c);
+
+/* True: do not rest from now on, for memory waits for the checkpoint; false: do. Any thread. */
+void checkpointer_press(struct checkpointer *c, bool pressed);
 
 #endif

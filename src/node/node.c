@@ -250,6 +250,7 @@ static void node_turn(struct node *n)
     node_carry_out(n);
     node_end_turn(n);
     notices_remind(n);
+    checkpointer_press(&n->checkpointer, replica_is_pressed(n->replica));
     atomic_store_explicit(&n->applied, machine_applied(replica_machine(n->replica)),
                           memory_order_relaxed);
 }

@@ -281,7 +281,8 @@ static int coordinating_propose_all(struct replica *r)
     const struct replica_tuning *t = &r->options.tuning;
     while (proposing_has_work(r)) {
         r->own.busy_ns = r->now_ns;
-        if (r->batches >= t->pipeline_max || r->batches_bytes >= t->pipeline_bytes_max)
+        if (r->batches >= t->pipeline_max || r->batches_bytes >= t->pipeline_bytes_max ||
+            proposing_is_paced(r))
             return 0;
         coordinating_pass_decided(r);
         uint64_t number = coordinating_next_slot(r);

@@ -195,6 +195,7 @@ struct replica {
     uint32_t batches;      /* Own batches proposed and not known to be resolved. */
     uint64_t batches_bytes;
     uint64_t tag_sequence;
+    uint64_t pace_ns; /* Until then no more writes are proposed: the log grows too fast. */
     struct buf scratch;
 
     struct list queue;         /* struct op: writes not yet proposed. */
@@ -316,6 +317,12 @@ uint64_t replica_log_memory(const struct replica *r);
  */
 bool replica_log_waits_above(const struct replica *r, uint64_t bytes);
 
+/* From how many bytes of log on writes are slowed down: see replica_is_pressed. */
+static inline uint64_t replica_pressed_from(const struct replica *r)
+{
+    return r->options.tuning.log_bytes_max / 4;
+}
+
 /* hello.c */
 int hello_on_peer_up(struct replica *r, uint32_t index) MUST_CHECK;
 int hello_on_message(struct replica *r, uint32_t index, uint64_t link,
@@ -414,6 +421,8 @@ void proposing_requeue(struct replica *r, struct slot *slot);
 #ifdef DKV_PLANTED
 int proposing_take_noop_planted(struct replica *r, struct slot *slot) MUST_CHECK;
 #endif
+/* Writes are to wait for the checkpoints; asks for the tick at which they need not any more. */
+bool proposing_is_paced(struct replica *r);
 /* The batch leaves the slot; it is the caller's now. */
 struct batch *proposing_take_batch(struct replica *r, struct slot *slot);
 

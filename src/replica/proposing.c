@@ -18,6 +18,10 @@
 #include "base/planted.h"
 #include "replica/internal.h"
 
+/* When the log is all but full, a node proposes 2 MiB of writes a second. */
+#define PACE_NS_PER_BYTE UINT64_C(477)
+#define PACE_NS_MAX (100 * NS_PER_MS)
+
 /* ---- One attempt --------------------------------------------------------------------------- */
 
 static int proposing_send_request(struct replica *r, const struct proposal *p, uint32_t to)
@@ -160,6 +164,25 @@ void proposing_requeue(struct replica *r, struct slot *slot)
     r->stats.requeued_total++;
 }
 
+/* How long the next batch waits after one of so many bytes: see replica_is_pressed. */
+static uint64_t proposing_pace(const struct replica *r, uint64_t bytes)
+{
+    if (!replica_is_pressed(r))
+        return 0;
+    uint64_t from = replica_pressed_from(r);
+    uint64_t max = r->options.tuning.log_bytes_max;
+    uint64_t over = min_u64(replica_log_memory(r), max) - from;
+    return min_u64(bytes * over / (max - from) * PACE_NS_PER_BYTE, PACE_NS_MAX);
+}
+
+bool proposing_is_paced(struct replica *r)
+{
+    if (r->now_ns >= r->pace_ns || list_is_empty(&r->queue))
+        return false;
+    replica_wake_at(r, r->pace_ns);
+    return true;
+}
+
 int proposing_gather(struct replica *r, struct slot *slot)
 {
     struct tag tag = {
@@ -173,6 +196,7 @@ int proposing_gather(struct replica *r, struct slot *slot)
     r->tag_sequence++;
     r->queue_bytes -= b->value->size;
     b->proposed_ns = r->now_ns;
+    r->pace_ns = r->now_ns + proposing_pace(r, b->value->size);
     slot->batch = b;
     r->batches++;
     r->batches_bytes += b->value->size;
@@ -327,10 +351,11 @@ int proposing_on_peer_up(struct replica *r, uint32_t peer)
  * One claim at a time gathers all that waits; another one is begun only when more waits than the
  * claims under way can carry.
  */
-static bool proposing_wants_claim(const struct replica *r)
+static bool proposing_wants_claim(struct replica *r)
 {
     const struct replica_tuning *t = &r->options.tuning;
-    if (!proposing_has_work(r) || r->claims + r->batches >= t->pipeline_max)
+    if (!proposing_has_work(r) || r->claims + r->batches >= t->pipeline_max ||
+        proposing_is_paced(r))
         return false;
     /* A batch is longer than the bound when its first command alone is. */
     uint64_t batch_bytes = t->batch_bytes_max;

@@ -186,6 +186,11 @@ bool replica_log_waits_above(const struct replica *r, uint64_t bytes)
     return makes_room && replica_log_memory(r) > bytes;
 }
 
+bool replica_is_pressed(const struct replica *r)
+{
+    return replica_log_waits_above(r, replica_pressed_from(r));
+}
+
 void replica_wake_at(struct replica *r, uint64_t at_ns)
 {
     r->wake_ns = min_u64(r->wake_ns, at_ns);

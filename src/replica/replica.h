@@ -257,6 +257,13 @@ struct replica_status {
 void replica_get_status(const struct replica *r, struct replica_status *out_status);
 
 /*
+ * The log in memory has passed a quarter of its bound, because checkpoints do not keep up with what
+ * clients write. From here on writes are proposed slower and slower, so that nobody need be turned
+ * away; and checkpoints should hurry.
+ */
+bool replica_is_pressed(const struct replica *r);
+
+/*
  * What this node holds of one slot. voters: who is known to have accepted at `voted_at`; a proposer
  * hears of that, others do not.
  */

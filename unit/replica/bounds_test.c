@@ -187,6 +187,66 @@ static void large_values_fill_the_pipeline_by_their_bytes(void **state)
     close_bench(b);
 }
 
+/* How many ms a cluster of one takes for `count` large puts, one after the other. */
+static unsigned puts_take(struct bench *b, unsigned count)
+{
+    static char bytes[VALUE_KIB * KIB];
+    static uint64_t handle;
+    memset(bytes, 'v', sizeof(bytes) - 1);
+    uint64_t began_ns = b->now_ns;
+    for (unsigned i = 0; i < count; i++) {
+        handle = handle % (BENCH_ANSWERS - 1) + 1;
+        b->answers[handle].given = false;
+        bench_put(b, 0, handle, "k", bytes);
+        while (!b->answers[handle].given)
+            bench_run(b, 1);
+        assert_int_equal(b->answers[handle].status, ANSWER_OK);
+    }
+    return (unsigned)((b->now_ns - began_ns) / MS);
+}
+
+/* From a quarter of the bound on, slower and slower, until a checkpoint has made room. */
+static void writes_slow_down_before_the_log_is_full(enum mode mode)
+{
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.checkpoint_bytes = 900 * KIB;
+    tuning.log_bytes_max = 4096 * KIB;
+    struct bench *b = mem_alloc(sizeof(*b));
+    assert_non_null(b);
+    bench_open_mode(b, 1, true, &tuning, mode);
+    (void)puts_take(b, 1); /* The first one waits for slots to be reserved. */
+    unsigned fast = puts_take(b, 10);
+    assert_int_equal(b->frozen_slot[0], 0);
+    (void)puts_take(b, 9);
+    assert_int_not_equal(b->frozen_slot[0], 0);
+    unsigned slower = puts_take(b, 10);
+    (void)puts_take(b, 15);
+    unsigned slowest = puts_take(b, 10);
+    assert_true(slower >= 2 * fast && slowest >= 2 * slower && slowest < 10 * 100);
+    /* What brings nothing does not wait. */
+    bench_get(b, 0, 0, "k");
+    bench_run(b, 3);
+    assert_true(b->answers[0].given);
+
+    checkpointed(b, b->frozen_slot[0]);
+    b->checkpoints = true;
+    (void)puts_take(b, 2);
+    assert_int_equal(puts_take(b, 10), fast);
+    close_bench(b);
+}
+
+static void writes_slow_down_in_classic_mode(void **state)
+{
+    (void)state;
+    writes_slow_down_before_the_log_is_full(MODE_CLASSIC);
+}
+
+static void writes_slow_down_in_coordinated_mode(void **state)
+{
+    (void)state;
+    writes_slow_down_before_the_log_is_full(MODE_COORDINATED);
+}
+
 /* 20,000 slots are not forgotten in one turn of the loop, or it would stand still. */
 static void what_a_checkpoint_covers_is_forgotten_little_by_little(void **state)
 {
@@ -251,6 +311,8 @@ int main(void)
         cmocka_unit_test(a_full_log_takes_the_slot_that_all_others_wait_for),
         cmocka_unit_test(a_disk_that_stands_still_is_asked_for_no_more_votes),
         cmocka_unit_test(large_values_fill_the_pipeline_by_their_bytes),
+        cmocka_unit_test(writes_slow_down_in_classic_mode),
+        cmocka_unit_test(writes_slow_down_in_coordinated_mode),
         cmocka_unit_test(what_a_checkpoint_covers_is_forgotten_little_by_little),
         cmocka_unit_test(skipped_slots_ask_for_no_checkpoint),
     };
