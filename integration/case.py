@@ -9,6 +9,10 @@ import unittest
 import calls
 import cluster
 
+# How a write ends at a node that reaches no majority. Coordinated, it has been proposed in the turn
+# in which it came, so nobody knows; classic, it has not left the node, whose claim nobody grants.
+NO_MAJORITY = (calls.Code.DEADLINE_EXCEEDED if cluster.COORDINATED else calls.Code.UNAVAILABLE)
+NO_MAJORITY_EXIT = 5 if cluster.COORDINATED else 4
 
 class Case(unittest.TestCase):
     maxDiff = None

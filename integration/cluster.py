@@ -21,6 +21,11 @@ NODE = os.environ["DKV_NODE"]
 CLI = os.environ["DKV_CLI"]
 HISTORY_LOAD = os.environ["HISTORY_LOAD"]
 
+# What the nodes of this run are: they read the variable as well. No test leaves it to the default.
+MODE = os.environ["DKV_MODE"]
+assert MODE in ("classic", "coordinated")
+COORDINATED = MODE == "coordinated"
+
 PORT_LOW, PORT_HIGH = 15000, 32000
 LOG_TAIL_LINES = 25
 
@@ -230,8 +235,7 @@ class Cluster:
         def same():
             statuses = [n.status() for n in self.nodes]
             # In coordinated mode skips may be known further ahead here than there.
-            coordinated = calls.paxos_pb2.MODE_COORDINATED
-            slots = {(s.applied, None if s.mode == coordinated else s.chosen_to) for s in statuses}
+            slots = {(s.applied, None if COORDINATED else s.chosen_to) for s in statuses}
             if len(slots) != 1 or len({s.state_hash for s in statuses}) != 1:
                 return None
             return statuses[0].applied, statuses[0].state_hash

@@ -9,6 +9,9 @@ import case
 import cluster
 from calls import Code, paxos_pb2
 
+MODE, OTHER_MODE = paxos_pb2.MODE_CLASSIC, paxos_pb2.MODE_COORDINATED
+if cluster.COORDINATED:
+    MODE, OTHER_MODE = OTHER_MODE, MODE
 GARBAGE = paxos_pb2.PeerMessage(kind=paxos_pb2.MESSAGE_KIND_CHOSEN, slot=1)
 
 
@@ -19,7 +22,7 @@ class Strangers(case.Case):
         self.node.client.put(b"k", b"v")
 
     def hello(self, **fields):
-        said = {"protocol_version": 1, "cluster": b"dkv", "mode": paxos_pb2.MODE_CLASSIC,
+        said = {"protocol_version": 1, "cluster": b"dkv", "mode": MODE,
                 "members": [1, 2, 3], "id": 3, "boot": 99, "disk_id": b"d" * 16, **fields}
         return paxos_pb2.Hello(**said)
 
@@ -77,6 +80,11 @@ class Strangers(case.Case):
         self.refused(r"refuses node 3: .*another cluster: check --cluster",
                      self.hello(cluster=b"staging"))
         self.fetch_refused(self.hello(cluster=b"staging"))
+
+    def test_another_mode(self):
+        self.refused(r"refuses node 3: .*another mode: check --mode on both sides",
+                     self.hello(mode=OTHER_MODE))
+        self.fetch_refused(self.hello(mode=OTHER_MODE))
 
     def test_other_members(self):
         self.refused(r"another list of members", self.hello(members=[1, 2, 3, 4, 5]))
