@@ -109,11 +109,14 @@ class Client:
         return self.call("/dkv.v1.Admin/Status", admin_pb2.StatusRequest(),
                          admin_pb2.StatusResponse, **how)
 
+    def report(self, **how):
+        """All that Metrics has."""
+        return self.call("/dkv.v1.Admin/Metrics", admin_pb2.MetricsRequest(),
+                         admin_pb2.MetricsResponse, **how)
+
     def metrics(self, **how):
         """{name: value} of the plain ones."""
-        reply = self.call("/dkv.v1.Admin/Metrics", admin_pb2.MetricsRequest(),
-                          admin_pb2.MetricsResponse, **how)
-        return {m.name: m.value for m in reply.metrics if not m.labels}
+        return {m.name: m.value for m in self.report(**how).metrics if not m.labels}
 
     def set_faults(self, rules, replace=True, **how):
         """rules: a list of dicts with the fields of FaultRule."""

@@ -156,6 +156,11 @@ class Node:
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
             return int(re.search(r"RssAnon:\s+(\d+) kB", status.read()).group(1)) * 1024
 
+    def written(self):
+        """Bytes that it has given to a disk, its log's included."""
+        with open(f"/proc/{self.process.pid}/io", encoding="ascii") as io:
+            return int(re.search(r"(?m)^write_bytes: (\d+)$", io.read()).group(1))
+
     def log_text(self):
         try:
             with open(self.log, encoding="utf-8", errors="replace") as log:

@@ -3,6 +3,7 @@ import time
 
 import calls
 import case
+import cluster
 from calls import kv_pb2
 
 
@@ -94,29 +95,68 @@ class Once(case.Case):
             self.assertEqual(nodes.node(1).client.get(b"k%d" % turn).value, b"x")
 
 
+HEARTBEAT = 0.1  # Seconds between two, to each peer.
+
+
 class Idle(case.Case):
-    def test_no_slot_is_used(self):
-        """Without clients the log stands still, and nobody proposes."""
-        nodes = self.cluster()
+    def setUp(self):
+        self.nodes = self.cluster(flags=["--checkpoint-slots", "1"])
+
+    def look(self, nodes):
+        """What must not change: where each node's log stands, and what it has done for it."""
+        still = []
+        for node in nodes:
+            status, report = node.status(), node.client.report()
+            counts = {m.name: m.value for m in report.metrics if not m.labels}
+            counts = {name: counts[name] for name in (
+                "paxos_propose_total", "paxos_prepare_total", "paxos_accept_total",
+                "skipped_slots_total", "asked_total", "recovered_slots_total")}
+            counts |= {h.name: h.count for h in report.histograms
+                       if h.name in ("commit_duration_ns", "checkpoint_duration_ns")}
+            counts |= {"written bytes": node.written()}
+            still.append(((status.applied, status.chosen_to, status.frontier), counts))
+        return still
+
+    def sent(self, nodes):
+        return [{m.labels: m.value for m in node.client.report().metrics
+                 if m.name == "peer_sent_total"} for node in nodes]
+
+    def check_still(self, nodes, seconds):
+        """No slot is used, nothing is said but heartbeats, and no disk is touched."""
+        # The last checkpoint is the last that there is to do.
+        cluster.wait_until("checkpoints have the last slot", lambda: all(
+            s.durable_applied == s.applied for s in (n.status() for n in nodes)))
+        time.sleep(0.5)
+        with case.Timer() as timer:
+            before, sent = self.look(nodes), self.sent(nodes)
+            time.sleep(seconds)
+            sent_then = self.sent(nodes)
+        self.assertEqual(self.look(nodes), before)
+        self.assertEqual(len({slots for slots, _ in before}), 1)
+        for now, then in zip(sent_then, sent):
+            self.assertEqual(len(now), 2)
+            for peer, count in now.items():
+                if count == then[peer]:
+                    continue  # There is no stream to one that is dead.
+                self.assertLessEqual(count - then[peer], timer.seconds / HEARTBEAT + 1, peer)
+                self.assertGreater(count - then[peer], timer.seconds / HEARTBEAT / 2, peer)
+
+    def test_no_client(self):
+        nodes = self.nodes.nodes
         for i in range(50):
-            nodes.nodes[i % 3].client.put(b"k%d" % i, b"v")
-        nodes.wait_converged()
-        time.sleep(1)
+            nodes[i % 3].client.put(b"k%d" % i, b"v")
+        self.nodes.wait_converged()
+        self.check_still(nodes, 10)
 
-        def look():
-            return [(s.applied, s.chosen_to, s.frontier) for s in
-                    (n.status() for n in nodes.nodes)]
-
-        def work():
-            return [[n.client.metrics()[name] for name in
-                     ("paxos_propose_total", "paxos_prepare_total", "paxos_accept_total")]
-                    for n in nodes.nodes]
-
-        slots, counts = look(), work()
-        time.sleep(5)
-        self.assertEqual(look(), slots)
-        self.assertEqual(work(), counts)
-        self.assertEqual(len(set(slots)), 1)
+    def test_one_is_dead(self):
+        """Nor is there anything to do about a node that is not there."""
+        self.nodes.node(3).kill()
+        left = self.nodes.nodes[:2]
+        for i in range(50):
+            left[i % 2].client.put(b"k%d" % i, b"v")
+        for node in left:
+            node.client.get(b"k49")
+        self.check_still(left, 5)
 
 
 class Judge(case.Case):
