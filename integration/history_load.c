@@ -7,9 +7,9 @@
  * N clients, each with a session of its own, read, put, append, compare-and-set and delete a few
  * keys for S seconds; client i begins at endpoint i and fails over, or stays there with --pin.
  * After each PERIOD_MS all begin anew, each at the next endpoint (but not with --pin), with other
- * keys, so that values stay short and the checks quick. When time is up all keys are read once
- * more, through any endpoint; then the history must be linearizable, its revisions must hold
- * together, and every append must have taken effect once.
+ * keys, so that values stay short and the checks quick. When time is up, or SIGTERM says so, all
+ * keys are read once more, through any endpoint; then the history must be linearizable, its
+ * revisions must hold together, and every append must have taken effect once.
  *
  * Stdout gets one JSON object: how many operations ended how, the longest time without an answer
  * anywhere, and per node how many it answered and the longest time without one of its answers.
@@ -20,6 +20,7 @@
 #include <assert.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +75,7 @@ struct load {
     struct dkv_io *io;
     uint64_t run; /* Makes the keys fresh. */
     uint64_t begin_ns;
-    uint64_t end_ns;
+    _Atomic uint64_t end_ns; /* A signal may bring it forward. */
 
     pthread_mutex_t lock; /* Of what follows. */
     struct history history;
@@ -97,6 +98,17 @@ static uint64_t now_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000 * MS_NS + (uint64_t)t.tv_nsec;
+}
+
+/* Of the only load there is, for the handler of SIGTERM. */
+static struct load load_only;
+
+static void on_sigterm(int number)
+{
+    (void)number;
+    uint64_t now = now_ns();
+    if (now < load_only.end_ns)
+        load_only.end_ns = now;
 }
 
 static void die(const char *what)
@@ -397,8 +409,8 @@ static int check_key(struct client *reader, const char *key, bool appends_only)
 static int check_keys(struct client *reader)
 {
     struct load *load = reader->load;
-    uint64_t periods = ((uint64_t)load->options.seconds * 1000 + PERIOD_MS - 1) / PERIOD_MS;
-    for (uint64_t period = 0; period < periods; period++) {
+    uint64_t last = (load->end_ns - load->begin_ns) / (PERIOD_MS * MS_NS);
+    for (uint64_t period = 0; period <= last; period++) {
         for (uint32_t i = 0; i < 2 * load->options.keys; i++) {
             char key[KEY_SIZE];
             key_name(load, period, i % 2 == 0, i / 2, key);
@@ -478,6 +490,7 @@ static void load_run(struct load *load, struct client *clients)
         client_init(&clients[i], load, i);
     load->begin_ns = now_ns();
     load->end_ns = load->begin_ns + (uint64_t)load->options.seconds * 1000 * MS_NS;
+    signal(SIGTERM, on_sigterm);
     for (uint32_t i = 0; i < NODES_MAX; i++)
         load->watches[i].last_ns = load->begin_ns;
     for (uint32_t i = 0; i < count; i++)
@@ -569,40 +582,40 @@ static void endpoints_split(struct load *load, char *text)
 
 int main(int argc, char **argv)
 {
-    static struct load load;
+    struct load *load = &load_only;
     static struct client clients[CLIENTS_MAX];
-    load.options = (struct options){.clients = 8, .keys = 3, .pause_us = 2000, .timeout_ms = 5000};
-    if (!options_take(argc, argv, &load.options)) {
+    load->options = (struct options){.clients = 8, .keys = 3, .pause_us = 2000, .timeout_ms = 5000};
+    if (!options_take(argc, argv, &load->options)) {
         fputs("usage: history-load --endpoints A,B,C --seconds S; the head of its source has all\n",
               stderr);
         return EXIT_USAGE;
     }
-    char *endpoints = strdup(load.options.endpoints);
+    char *endpoints = strdup(load->options.endpoints);
     if (endpoints == NULL)
         die("no memory");
-    endpoints_split(&load, endpoints);
-    pthread_mutex_init(&load.lock, NULL);
-    history_init(&load.history);
-    load.run = now_ns();
-    if (dkv_io_open(&load.io) != DKV_OK)
+    endpoints_split(load, endpoints);
+    pthread_mutex_init(&load->lock, NULL);
+    history_init(&load->history);
+    load->run = now_ns();
+    if (dkv_io_open(&load->io) != DKV_OK)
         die("the client library cannot be opened");
 
-    load_run(&load, clients);
-    load.options.pin = false;
-    struct client *reader = &clients[load.options.clients];
-    client_init(reader, &load, load.options.clients);
+    load_run(load, clients);
+    load->options.pin = false;
+    struct client *reader = &clients[load->options.clients];
+    client_init(reader, load, load->options.clients);
     int status = check_keys(reader);
     dkv_close(reader->dkv);
-    if (load.options.history != NULL)
-        history_save(&load);
+    if (load->options.history != NULL)
+        history_save(load);
     if (status == 0)
-        status = check_history(&load);
-    if (status == 0 && load.surprises > 0)
+        status = check_history(load);
+    if (status == 0 && load->surprises > 0)
         status = EXIT_ERROR;
-    print_report(&load);
+    print_report(load);
 
-    dkv_io_close(load.io);
-    history_fini(&load.history);
+    dkv_io_close(load->io);
+    history_fini(&load->history);
     free(endpoints);
     return status;
 }
