@@ -46,7 +46,6 @@ void coordinating_start(struct replica *r)
 {
     struct coordination *own = &r->own;
     list_init(&own->inflight);
-    own->ahead = r->options.tuning.ahead_slots_min;
     own->reserving_to = own->reserved_to;
     own->restart_to = max_u64(own->reserved_to, machine_applied(r->machine));
     own->position = replica_slot_of(r, r->self, own->restart_to + 1);
@@ -267,7 +266,7 @@ static int coordinating_propose(struct replica *r, uint64_t number)
     list_push_back(&own->inflight, &b->link);
     own->position = number + replica_members(r)->count;
     own->last_used = number;
-    own->ahead = r->options.tuning.ahead_slots_min;
+    own->ahead = 0;
     replica_raise_frontier(r, number);
     r->stats.propose_total++;
     if (PLANTED(PLANTED_ACCEPT_IS_VOTE))
@@ -380,11 +379,15 @@ static int coordinating_skip_ahead(struct replica *r)
         replica_wake_at(r, own->busy_ns + IDLE_NS);
         return 0;
     }
-    if (own->position > r->frontier + own->ahead / 2)
+    if (own->ahead != 0 && own->position > r->frontier + own->ahead / 2)
         return 0;
+    const struct replica_tuning *t = &r->options.tuning;
+    uint64_t ahead = min_u64(max_u64(4 * own->ahead, t->ahead_slots_min), t->ahead_slots_max);
     struct interval skipped = {0};
-    TRY(coordinating_skip_to(r, r->frontier + own->ahead, &skipped));
-    own->ahead = min_u64(4 * own->ahead, r->options.tuning.ahead_slots_max);
+    TRY(coordinating_skip_to(r, r->frontier + ahead, &skipped));
+    /* Cut short by what is reserved, it goes on as far as it set out to, and no further. */
+    if (own->position > r->frontier + ahead)
+        own->ahead = ahead;
     if (PLANTED(PLANTED_IDLE_MOVES))
         replica_raise_frontier(r, skipped.last);
     return coordinating_announce(r, skipped);

@@ -71,7 +71,7 @@ struct coordination {
     uint64_t restart_to;       /* Slots up to here may have been used before the start: rule C9. */
     uint64_t position;         /* Lowest own slot neither used, skipped nor revoked. */
     uint64_t last_used;        /* Highest own slot used since the start. */
-    uint64_t ahead;            /* How far the next skip ahead goes. */
+    uint64_t ahead;            /* How far the last skip ahead went; 0: none since a proposal. */
     uint64_t busy_ns;          /* When there was last something to propose. */
     struct list inflight;      /* struct batch: proposed at round 0, slot not resolved. */
 };

@@ -104,6 +104,28 @@ static void an_idle_cluster_stands_still(void **state)
     close_bench(b);
 }
 
+/* C5: little at first, more only when half of it is gone, and then it reaches where it should. */
+static void an_idle_node_skips_ahead_step_by_step(void **state)
+{
+    (void)state;
+    struct bench *b = open_bench(3);
+    bench_put(b, 0, 1, "k", "v");
+    bench_run(b, 1000);
+    struct replica_status s;
+    replica_get_status(b->nodes[1], &s);
+    assert_in_range(s.position - s.frontier, 64, 67);
+    uint64_t highest = 0;
+    for (uint32_t i = 2; i < 40; i++) {
+        bench_put(b, 0, i, "k", "v");
+        bench_run(b, 100);
+        replica_get_status(b->nodes[1], &s);
+        assert_true(s.position > s.frontier);
+        highest = s.position - s.frontier > highest ? s.position - s.frontier : highest;
+    }
+    assert_in_range(highest, 253, 259);
+    close_bench(b);
+}
+
 static void a_dead_node_stops_nobody_for_long(void **state)
 {
     (void)state;
@@ -235,6 +257,7 @@ int main(void)
         cmocka_unit_test(every_node_writes_and_all_agree),
         cmocka_unit_test(a_write_takes_one_round),
         cmocka_unit_test(an_idle_cluster_stands_still),
+        cmocka_unit_test(an_idle_node_skips_ahead_step_by_step),
         cmocka_unit_test(a_dead_node_stops_nobody_for_long),
         cmocka_unit_test(a_restart_begins_behind_what_was_reserved),
         cmocka_unit_test(all_restart_and_go_on),
