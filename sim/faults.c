@@ -153,6 +153,19 @@ static void faults_wipe(struct world *w, uint32_t node)
     node_wipe(w, node);
 }
 
+/*
+ * What it proposes is on its way, to all or to some. Where its disk stands still meanwhile others
+ * have promised, and it comes back without the promise of its own.
+ */
+static void faults_end_proposing(struct world *w, uint32_t node, uint64_t length_ns)
+{
+    struct node *n = &w->nodes[node];
+    n->ending = prng_chance(&w->prng, 250000) ? ENDING_SENT : ENDING_SENT_PART;
+    n->ends_proposing = true;
+    if (prng_chance(&w->prng, 500000))
+        disk_stall(w, node, STALL_MIN_NS + length_ns);
+}
+
 static void faults_strike(struct world *w, enum fault f, uint32_t node)
 {
     struct node *n = &w->nodes[node];
@@ -163,9 +176,14 @@ static void faults_strike(struct world *w, enum fault f, uint32_t node)
         break;
     case FAULT_CRASH_SENT:
         n->ending = prng_chance(&w->prng, 500000) ? ENDING_SENT : ENDING_SENT_PART;
+        n->ends_proposing = false;
         break;
     case FAULT_CRASH_WROTE:
         n->ending = ENDING_WROTE;
+        n->ends_proposing = false;
+        break;
+    case FAULT_CRASH_PROPOSED:
+        faults_end_proposing(w, node, length);
         break;
     case FAULT_CRASH_SYNCED:
         n->disk.ends_node = true;

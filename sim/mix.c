@@ -28,6 +28,7 @@ const char *fault_name(enum fault f)
         [FAULT_DOZE] = "doze",
         [FAULT_STALL] = "disk stall",
         [FAULT_SILENCE] = "silence of the clients",
+        [FAULT_CRASH_PROPOSED] = "crash after phase 1",
     };
     return names[f];
 }
@@ -93,6 +94,9 @@ static void mix_draw_node(struct mix *m, struct prng *p)
     if (prng_chance(p, 100000)) { /* All disks, all the time. */
         m->commit_min_ns *= 10;
         m->commit_spread_ns *= 100;
+    } else if (prng_chance(p, 50000)) { /* So that they keep time with each other. */
+        m->commit_min_ns *= 10;
+        m->commit_spread_ns /= 10;
     } else if (prng_chance(p, 150000)) {
         m->slow_node = (uint32_t)prng_below(p, m->nodes);
     }

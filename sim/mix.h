@@ -17,25 +17,26 @@
 #include "replica/replica.h"
 
 enum fault {
-    FAULT_CRASH = 0,    /* One process ends; what was not synced is lost, or partly kept. */
-    FAULT_CRASH_SENT,   /* The same, just after it sent what it had to say, or part of that. */
-    FAULT_POWER_ALL,    /* All processes end at once. */
-    FAULT_PAUSE,        /* One process stands still for a while. */
-    FAULT_ISOLATE,      /* One node hears and is heard by nobody. */
-    FAULT_ONE_WAY,      /* What one node says to another is lost. */
-    FAULT_PAIR,         /* Two nodes cannot talk to each other. */
-    FAULT_SPLIT,        /* The members fall into two parts. */
-    FAULT_RESET,        /* A stream breaks, and is dialled again. */
-    FAULT_SLOW_DISK,    /* One node's commits take a hundred times as long. */
-    FAULT_COMMIT_FAILS, /* A commit fails: the process must end. */
-    FAULT_WIPE,         /* A node loses its disk and starts with an empty one. */
-    FAULT_CRASH_WROTE,  /* One process ends when it has handed its writes to the disk, unsaid. */
-    FAULT_CRASH_SYNCED, /* The same, just after a commit of which nobody was told. */
-    FAULT_DOZE,         /* One process stands still about as long as others wait for it. */
-    FAULT_STALL,        /* One node's disk does nothing for a while. */
-    FAULT_SILENCE,      /* No client wants anything for a while. */
+    FAULT_CRASH = 0,      /* One process ends; what was not synced is lost, or partly kept. */
+    FAULT_CRASH_SENT,     /* The same, just after it sent what it had to say, or part of that. */
+    FAULT_POWER_ALL,      /* All processes end at once. */
+    FAULT_PAUSE,          /* One process stands still for a while. */
+    FAULT_ISOLATE,        /* One node hears and is heard by nobody. */
+    FAULT_ONE_WAY,        /* What one node says to another is lost. */
+    FAULT_PAIR,           /* Two nodes cannot talk to each other. */
+    FAULT_SPLIT,          /* The members fall into two parts. */
+    FAULT_RESET,          /* A stream breaks, and is dialled again. */
+    FAULT_SLOW_DISK,      /* One node's commits take a hundred times as long. */
+    FAULT_COMMIT_FAILS,   /* A commit fails: the process must end. */
+    FAULT_WIPE,           /* A node loses its disk and starts with an empty one. */
+    FAULT_CRASH_WROTE,    /* One process ends when it has handed its writes to the disk, unsaid. */
+    FAULT_CRASH_SYNCED,   /* The same, just after a commit of which nobody was told. */
+    FAULT_DOZE,           /* One process stands still about as long as others wait for it. */
+    FAULT_STALL,          /* One node's disk does nothing for a while. */
+    FAULT_SILENCE,        /* No client wants anything for a while. */
+    FAULT_CRASH_PROPOSED, /* One process ends when it proposes after a phase 1, or half does. */
 };
-#define FAULTS 17
+#define FAULTS 18
 
 const char *fault_name(enum fault f);
 

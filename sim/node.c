@@ -99,6 +99,7 @@ void node_start(struct world *w, uint32_t node)
     n->running = true;
     n->paused = false;
     n->ending = ENDING_NONE;
+    n->ends_proposing = false;
     n->busy_ns = w->now_ns;
     n->ops_taken = 0;
     n->ops_answered = 0;
@@ -258,6 +259,21 @@ static void node_act(struct world *w, uint32_t node, enum ending ending)
     }
 }
 
+/* Is this the turn in which the process is to end? */
+static bool node_is_ending(const struct node *n)
+{
+    const struct effects *e = &n->effects;
+    if (n->ending == ENDING_NONE || e->writes_count == 0)
+        return false;
+    for (size_t i = 0; i < e->sends_count; i++) {
+        const struct message *m = &e->sends[i].message;
+        bool proposes = m->kind == MESSAGE_ACCEPT || m->kind == MESSAGE_ACCEPT_NOOP;
+        if (!n->ends_proposing || (proposes && m->ballot.node == n->id && m->ballot.round > 0))
+            return true;
+    }
+    return false;
+}
+
 void node_turn(struct world *w, uint32_t node)
 {
     struct node *n = &w->nodes[node];
@@ -287,8 +303,7 @@ void node_turn(struct world *w, uint32_t node)
     event = (struct event){.kind = EVENT_TICK, .now_ns = event.now_ns};
     if (!node_step(w, node, &event))
         return;
-    bool ends = n->effects.writes_count > 0 && n->effects.sends_count > 0;
-    enum ending ending = ends ? n->ending : ENDING_NONE;
+    enum ending ending = node_is_ending(n) ? n->ending : ENDING_NONE;
     uint64_t next_ns = node_when(w, n, n->effects.next_tick_ns);
     node_act(w, node, ending);
     effects_clear(&n->effects);

@@ -32,6 +32,7 @@ struct node {
     bool paused;
     bool wiped; /* It lost its disk at some time: its peers refuse it for ever. */
     enum ending ending;
+    bool ends_proposing; /* Not before it proposes at a round above 0. */
     uint64_t life;
     uint64_t boot;
     struct replica *replica; /* While running. */

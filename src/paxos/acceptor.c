@@ -45,7 +45,8 @@ bool acceptor_on_accept(struct acceptor *a, struct ballot b, struct value *v, bo
     if (ballot_cmp(b, a->accepted) == 0) {
         /* A planted bug that lets two values out at one ballot is the simulator's to report. */
         assert(value_equal(v, a->value) || PLANTED(PLANTED_BALLOT_REUSED) ||
-               PLANTED(PLANTED_WIPED_DISK) || PLANTED(PLANTED_SYNC_RETRIED));
+               PLANTED(PLANTED_BALLOT_OVERLAPS) || PLANTED(PLANTED_WIPED_DISK) ||
+               PLANTED(PLANTED_SYNC_RETRIED));
         return false;
     }
     /* Accepting raises the promise too: what is below b must not get this vote any more. */

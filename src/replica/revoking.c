@@ -53,7 +53,8 @@ static struct ballot revoking_ballot(struct replica *r, uint32_t index, struct i
         if (slot != NULL)
             round = max_u64(round, slot->acceptor.promised.round);
     }
-    if (!PLANTED(PLANTED_BALLOT_OVERLAPS) || r->round_used <= r->watches[index].heard_round)
+    bool reuses = r->round_used > 0 && r->round_used >= r->watches[index].heard_round;
+    if (!PLANTED(PLANTED_BALLOT_OVERLAPS) || !reuses)
         r->round_used = round + 1;
     return (struct ballot){
         .round = r->round_used,
@@ -233,6 +234,16 @@ static bool revoking_is_done(const struct replica *r, const struct revoker *v)
     return true;
 }
 
+#ifdef DKV_PLANTED
+/* Phase 1 once more, where phase 2 is to be said again. */
+static int revoking_renew_planted(struct replica *r, uint32_t index)
+{
+    struct interval i = r->watches[index].revocation->revoker.interval;
+    revoking_drop(r, index);
+    return revoking_begin(r, index, i.first, i.last);
+}
+#endif
+
 int revoking_tick(struct replica *r, uint32_t index)
 {
     struct revocation *v = r->watches[index].revocation;
@@ -251,6 +262,10 @@ int revoking_tick(struct replica *r, uint32_t index)
     if (v->due_ns <= r->now_ns) {
         v->wait_ns = revoking_next_wait(r, v->wait_ns);
         v->due_ns = r->now_ns + v->wait_ns;
+#ifdef DKV_PLANTED
+        if (PLANTED(PLANTED_BALLOT_OVERLAPS) && v->revoker.prepared)
+            return revoking_renew_planted(r, index);
+#endif
         TRY(v->revoker.prepared ? revoking_accept(r, v) : revoking_prepare(r, v, false));
     }
     replica_wake_at(r, v->due_ns);
