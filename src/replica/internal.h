@@ -428,6 +428,8 @@ struct batch *proposing_take_batch(struct replica *r, struct slot *slot);
 
 /* learning.c */
 int learning_decide(struct replica *r, uint64_t number, struct value *v) MUST_CHECK;
+/* The same, with a value that a peer sent since it is decided: this node may have missed it. */
+int learning_catch_up(struct replica *r, uint64_t number, struct value *v) MUST_CHECK;
 /* NOOP is decided in each slot of the interval that this node may act in. */
 int learning_decide_noops(struct replica *r, struct interval interval) MUST_CHECK;
 int learning_tick_fetch(struct replica *r) MUST_CHECK;

@@ -127,6 +127,16 @@ int learning_decide_noops(struct replica *r, struct interval interval)
     return applying_run(r);
 }
 
+int learning_catch_up(struct replica *r, uint64_t number, struct value *v)
+{
+    const struct slot *slot = slots_find(&r->slots, number);
+    bool is_voted =
+        slot != NULL && slot->acceptor.value != NULL && value_equal(slot->acceptor.value, v);
+    bool is_chosen = number < r->slots.first || (slot != NULL && slot->chosen != NULL);
+    r->stats.catchup_total += !is_voted && !is_chosen;
+    return learning_decide(r, number, v);
+}
+
 /* The value that a LEARN means, if it is at hand and there is room for it; else NULL. */
 static struct value *learning_find_value(const struct replica *r, const struct slot *slot,
                                          const struct message *m)
@@ -157,12 +167,8 @@ int learning_on_learn(struct replica *r, const struct message *m)
     if (slot->chosen != NULL)
         return tag_equal(slot->chosen->tag, m->tag) ? 0 : ERR_CORRUPT;
     struct value *v = learning_find_value(r, slot, m);
-    if (v != NULL) {
-        if (v == m->value &&
-            (slot->acceptor.value == NULL || !value_equal(slot->acceptor.value, v)))
-            r->stats.catchup_total++;
-        return learning_decide(r, m->slot, v);
-    }
+    if (v != NULL)
+        return v == m->value ? learning_catch_up(r, m->slot, v) : learning_decide(r, m->slot, v);
     if (slot->hole_due_ns == 0 || slot->hole_due_ns > r->now_ns)
         slot->hole_due_ns = r->now_ns; /* Decided, and we lack the value: ask at once. */
     return 0;
@@ -194,10 +200,7 @@ int learning_on_chosen(struct replica *r, uint32_t from, const struct message *m
     if (m->value != NULL) {
         if (m->slot < r->slots.first || m->slot > replica_window_end(r))
             return 0;
-        const struct slot *slot = slots_find(&r->slots, m->slot);
-        if (slot == NULL || slot->chosen == NULL)
-            r->stats.catchup_total++;
-        return learning_decide(r, m->slot, m->value);
+        return learning_catch_up(r, m->slot, m->value);
     }
     if (f->active && f->peer == from) {
         f->active = false;

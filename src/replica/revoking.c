@@ -158,7 +158,7 @@ static int revoking_learn(struct replica *r, const struct vote_reports *reports)
         if (report->value->kind == VALUE_NOOP)
             TRY(learning_decide_noops(r, report->interval));
         else if (report->interval.first <= replica_window_end(r))
-            TRY(learning_decide(r, report->interval.first, report->value));
+            TRY(learning_catch_up(r, report->interval.first, report->value));
     }
     return 0;
 }
