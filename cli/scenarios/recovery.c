@@ -98,7 +98,7 @@ void recovery_play(struct stage *s)
     read_pairs(s, victim, 10 + missed);
 
     report_step(r, "what node %u says of its catching up", id);
-    static const char *const names[] = {"catchup_entries_applied", "chosen_index",
+    static const char *const names[] = {"catchup_entries_applied", "frontier_index",
                                         "last_applied_index"};
     double values[3];
     for (size_t i = 0; i < 3; i++) {
@@ -109,5 +109,5 @@ void recovery_play(struct stage *s)
     /* Each write waited for the one before: no two share a slot. */
     report_check(r, values[0] >= missed, "it learnt the %u slots that it had missed from its peers",
                  (unsigned)missed);
-    report_check(r, values[2] >= values[1], "it has applied all that it knows to be chosen");
+    report_check(r, values[2] >= values[1], "it has applied all that it knows to be in use");
 }
