@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """What `dkv-cli scenario` promises, with real processes.
 
-    DKV_CLI=build/cli/dkv-cli DKV_NODE=build/src/dkv-node scenarios_test.py [-v] [Class.test]
+    DKV_CLI=build/cli/dkv-cli DKV_NODE=build/src/dkv-node DKV_MODE=coordinated \
+        scenarios_test.py [-v] [Class.test]
 
 Each scenario ends by itself with its checks passed and leaves no process and no directory; a check
-fails, with exit code 8, when the claim does not hold; Ctrl-C cleans up.
+fails, with exit code 8, when the claim does not hold; Ctrl-C cleans up. Nodes are of the mode in
+DKV_MODE, but for those of interrupted scenarios, which have the default.
 """
 import base64
 import json
@@ -21,6 +23,7 @@ import unittest
 
 CLI = os.environ["DKV_CLI"]
 NODE = os.environ["DKV_NODE"]
+MODE = os.environ["DKV_MODE"]
 RULER = "─" * 72
 NAMES = ["basic", "duplicates", "failover", "recovery", "partition", "loadtest"]
 
@@ -145,9 +148,18 @@ class Case(unittest.TestCase):
 class Passing(Case):
     """Each scenario on a cluster of its own."""
 
+    def setUp(self):
+        super().setUp()
+        # A scenario keeps DKV_MODE from its nodes: this hands it on.
+        self.node = os.path.join(self.directory, "dkv-node")
+        with open(self.node, "w", encoding="utf-8") as script:
+            script.write(f'#!/bin/sh\nexec {NODE} --mode {MODE} "$@"\n')
+        os.chmod(self.node, 0o755)
+
     def check(self, name):
         history = os.path.join(self.directory, "history")
-        code, out, err = self.run_to_end(name, "--quick", "--history", history)
+        code, out, err = self.run_to_end(name, "--quick", "--history", history, "--node-binary",
+                                         self.node)
         self.assertEqual(code, 0, out + err)
         self.assertEqual(err, "")
         lines = out.splitlines()
@@ -202,7 +214,8 @@ class Passing(Case):
         self.assertEqual(len(rows), 9)
 
     def test_json(self):
-        code, out, err = self.run_to_end("loadtest", "--quick", "-o", "json")
+        code, out, err = self.run_to_end("loadtest", "--quick", "-o", "json", "--node-binary",
+                                         self.node)
         self.assertEqual((code, err), (0, ""))
         told = json.loads(out)
         self.assertEqual(told["result"], "pass")
