@@ -3,6 +3,10 @@
  *
  * Every slot holds a batch of puts, voted for by this node and chosen. The other members'
  * directories are made by the same program: then a cluster starts on them.
+ *
+ * In coordinated mode nodes 1 and 2 have used their slots, and node 3 was away: its slots, each
+ * third one, were taken over, and hold NOOP. So it can come back with an empty directory, and has
+ * all to catch up with; no other node can, for the others know that it has used slots.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +20,7 @@
 
 struct log {
     struct acceptor_store *store;
+    enum mode mode;
     uint64_t slots;
     uint64_t keys;
     uint32_t puts; /* In a slot. */
@@ -26,6 +31,29 @@ static void fail(const char *what, const char *why)
 {
     fprintf(stderr, "make-log: %s: %s\n", what, why);
     exit(EXIT_FAILURE);
+}
+
+static void add(struct log *l, const struct durable *d)
+{
+    struct store_error error;
+    if (acceptor_store_add(l->store, d, 1, &error) != 0)
+        fail("cannot write", error.text);
+}
+
+static void sync_all(struct log *l)
+{
+    struct store_error error;
+    if (acceptor_store_sync(l->store, &error) != 0)
+        fail("cannot commit", error.text);
+}
+
+static const struct members members = {.count = 3, .ids = {1, 2, 3}};
+
+static struct ballot ballot_of(const struct log *l, uint64_t slot)
+{
+    if (l->mode == MODE_CLASSIC)
+        return (struct ballot){.round = 1, .node = 1, .boot = 1};
+    return (struct ballot){.round = 0, .node = members.ids[slot % members.count], .boot = 1};
 }
 
 static struct value *make_batch(const struct log *l, uint64_t slot)
@@ -44,7 +72,7 @@ static struct value *make_batch(const struct log *l, uint64_t slot)
         if (command_encode(&put, &batch) != 0)
             fail("cannot encode", "a put");
     }
-    struct tag tag = {.node = 1, .boot = 1, .sequence = slot};
+    struct tag tag = {.node = ballot_of(l, slot).node, .boot = 1, .sequence = slot};
     if (value_new(VALUE_BATCH, tag, buf_bytes(&batch), &v) != 0)
         fail("cannot make", "a value");
     buf_fini(&batch);
@@ -52,31 +80,55 @@ static struct value *make_batch(const struct log *l, uint64_t slot)
     return v;
 }
 
+/* This node may vote, and has reserved the own slots that it used. */
+static void start(struct log *l)
+{
+    add(l, &(struct durable){.kind = DURABLE_ADMITTED});
+    if (l->mode == MODE_COORDINATED)
+        add(l, &(struct durable){.kind = DURABLE_RESERVED, .slot = l->slots});
+    sync_all(l);
+}
+
+static bool is_taken_over(const struct log *l, uint64_t slot)
+{
+    return l->mode == MODE_COORDINATED && ballot_of(l, slot).node == 3;
+}
+
+static void add_vote(struct log *l, uint64_t slot)
+{
+    struct ballot b = ballot_of(l, slot);
+    struct durable vote = {.kind = DURABLE_VOTE,
+                           .slot = slot,
+                           .promised = b,
+                           .accepted = b,
+                           .value = make_batch(l, slot)};
+    add(l, &vote);
+    value_unref(vote.value);
+}
+
 /* Slots from .. from + count - 1. */
 static void commit(struct log *l, uint64_t from, uint64_t count)
 {
-    struct store_error error;
-    struct ballot b = {.round = 1, .node = 1, .boot = 1};
-    for (uint64_t i = 0; i < count; i++) {
-        struct durable vote = {.kind = DURABLE_VOTE,
-                               .slot = from + i,
-                               .promised = b,
-                               .accepted = b,
-                               .value = make_batch(l, from + i)};
-        if (acceptor_store_add(l->store, &vote, 1, &error) != 0)
-            fail("cannot write", error.text);
-        value_unref(vote.value);
+    struct interval noops = {0};
+    for (uint64_t slot = from; slot < from + count; slot++) {
+        if (!is_taken_over(l, slot))
+            add_vote(l, slot);
+        else if (!interval_extend(&noops, slot, members.count))
+            fail("cannot make", "an interval");
     }
-    struct durable chosen_to = {.kind = DURABLE_CHOSEN_TO, .slot = from + count - 1};
-    if (acceptor_store_commit(l->store, &chosen_to, 1, &error) != 0)
-        fail("cannot commit", error.text);
+    while (!interval_is_none(noops))
+        add(l, &(struct durable){.kind = DURABLE_VOTED_NOOP,
+                                 .interval = interval_take_block(&noops),
+                                 .accepted = {.round = 1, .node = 1, .boot = 1}});
+    add(l, &(struct durable){.kind = DURABLE_CHOSEN_TO, .slot = from + count - 1});
+    sync_all(l);
 }
 
 static void usage(void)
 {
-    fputs("usage: make-log [-s SLOTS] [-p PUTS] [-v BYTES] [-k KEYS] ID DIR\n"
+    fputs("usage: make-log [-c] [-s SLOTS] [-p PUTS] [-v BYTES] [-k KEYS] ID DIR\n"
           "  -s  slots (100000)  -p  puts in each (1)  -v  bytes of a value (128)\n"
-          "  -k  keys (10000)    ID  of the node, among 1, 2 and 3\n",
+          "  -k  keys (10000)    -c  coordinated mode  ID  of the node, among 1, 2 and 3\n",
           stderr);
     exit(EXIT_FAILURE);
 }
@@ -84,11 +136,14 @@ static void usage(void)
 int main(int argc, char **argv)
 {
     struct log l = {.slots = 100000, .keys = 10000, .puts = 1, .value_size = 128};
+    l.mode = MODE_CLASSIC;
     struct store_error error;
     int c;
-    while ((c = getopt(argc, argv, "s:p:v:k:")) != -1) {
+    while ((c = getopt(argc, argv, "cs:p:v:k:")) != -1) {
         uint64_t n = optarg == NULL ? 0 : strtoull(optarg, NULL, 10);
-        if (c == 's')
+        if (c == 'c')
+            l.mode = MODE_COORDINATED;
+        else if (c == 's')
             l.slots = n;
         else if (c == 'p')
             l.puts = (uint32_t)n;
@@ -104,16 +159,14 @@ int main(int argc, char **argv)
     const struct acceptor_store_options options = {
         .dir = argv[optind + 1],
         .identity = {.cluster = "dkv",
-                     .mode = MODE_CLASSIC,
-                     .members = {.count = 3, .ids = {1, 2, 3}},
+                     .mode = l.mode,
+                     .members = members,
                      .id = (uint32_t)strtoul(argv[optind], NULL, 10)},
         .map_size_bytes = STORE_MAP_SIZE_DEFAULT,
     };
     if (acceptor_store_open(&options, &l.store, &error) != 0)
         fail("cannot open", error.text);
-    struct durable admitted = {.kind = DURABLE_ADMITTED};
-    if (acceptor_store_commit(l.store, &admitted, 1, &error) != 0)
-        fail("cannot commit", error.text);
+    start(&l);
     for (uint64_t slot = 1; slot <= l.slots; slot += COMMIT_SLOTS)
         commit(&l, slot, l.slots - slot + 1 < COMMIT_SLOTS ? l.slots - slot + 1 : COMMIT_SLOTS);
     while (acceptor_store_unmerged(l.store) > 0)

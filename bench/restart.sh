@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 #
-# restart.sh [BUILD [SLOTS]]: how long a node takes to start on a log of so many slots (100,000)
-# without a checkpoint, and how long a node that has none of them takes to catch up.
+# restart.sh [BUILD [SLOTS [MODE]]]: how long a node takes to start on a log of so many slots
+# (100,000) without a checkpoint, and how long a node that has none of them takes to catch up.
+# MODE is coordinated or classic.
 #
 # Prints both in ms, with the processor time (in ms, in steps of 10) that it took. Listens on
 # 127.0.0.1, ports $PORT + 1 to $PORT + 3 (7400).
 set -euo pipefail
 build=${1:-build}
 slots=${2:-100000}
+mode=${3:-coordinated}
 port=${PORT:-7400}
 
 dir=$(mktemp -d)
@@ -29,7 +31,7 @@ start() { # ID: sets `pid`
         [ "$i" = "$1" ] || peers+="${peers:+,}$i=127.0.0.1:$((port + i))"
     done
     "$build/src/dkv-node" --id "$1" --addr "127.0.0.1:$((port + $1))" --peers "$peers" \
-        --data-dir "$dir/$1" >"$dir/$1.log" 2>&1 &
+        --data-dir "$dir/$1" --mode "$mode" >"$dir/$1.log" 2>&1 &
     pid=$!
     pids+=("$pid")
 }
@@ -48,8 +50,10 @@ applied() {
         sed -n 's/.*log *applied \([0-9]*\).*/\1/p'
 }
 
+flags=()
+[ "$mode" != coordinated ] || flags=(-c)
 for i in 1 2; do
-    "$build/bench/make-log" -s "$slots" "$i" "$dir/$i"
+    "$build/bench/make-log" "${flags[@]}" -s "$slots" "$i" "$dir/$i"
     began=$(now_ms)
     start "$i"
     wait_for restored "$dir/$i.log"
