@@ -62,16 +62,17 @@ static int coordinating_reserve(struct replica *r)
     struct coordination *own = &r->own;
     /* Slots that others have taken over are passed, however many. */
     uint64_t next = proposing_has_work(r) ? coordinating_next_slot(r) : own->position;
+    /* No less than what is skipped ahead at once: or an idle node would commit again and again. */
+    uint64_t chunk = max_u64(r->options.tuning.reserve_slots, own->ahead);
     uint64_t base = max_u64(max_u64(r->frontier, own->restart_to), next - 1);
     bool is_needed =
         proposing_has_work(r) || own->position <= r->frontier || own->reserved_to > own->restart_to;
     /* Nothing beyond the window can be used: a node that starts again and again must not get
        further and further ahead of everybody. */
     if (!is_needed || next > replica_window_end(r) || own->reserving_to > own->reserved_to ||
-        own->reserved_to >= base + r->options.tuning.reserve_slots / 2)
+        own->reserved_to >= base + chunk / 2)
         return 0;
-    struct durable record = {.kind = DURABLE_RESERVED,
-                             .slot = base + r->options.tuning.reserve_slots};
+    struct durable record = {.kind = DURABLE_RESERVED, .slot = base + chunk};
     TRY(replica_write(r, &record));
     own->reserving_to = record.slot;
     own->reserve_sequence = r->write_sequence;
