@@ -43,7 +43,7 @@ static int etcd_open(const struct target_options *options, struct target **out_t
     if (t->options.attempt_timeout_ms == 0)
         t->options.attempt_timeout_ms = ATTEMPT_TIMEOUT_MS;
     rpc_init();
-    if (rpc_client_open(&t->rpc) != 0) {
+    if (rpc_client_open(NULL, &t->rpc) != 0) {
         rpc_fini();
         mem_free(t);
         return ERR_NO_MEMORY;

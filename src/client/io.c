@@ -86,7 +86,7 @@ enum dkv_status dkv_io_open(struct dkv_io **out_io)
     if (io == NULL)
         return DKV_NO_MEMORY;
     rpc_init();
-    if (rpc_client_open(&io->rpc) != 0)
+    if (rpc_client_open(NULL, &io->rpc) != 0)
         goto fail_rpc;
     pthread_mutex_init(&io->lock, NULL);
     pthread_condattr_t monotonic;

@@ -11,6 +11,8 @@
 #define NEVER UINT64_MAX
 #define RETRY_AFTER_MS 100
 #define ASK_AGAIN_NS (10000 * MS_NS)
+/* Messages with one operation and nothing else under way, after which one says that it is alone. */
+#define ALONE_FOR 16
 
 /* A number is how many were sent before, and the place. */
 #define PLACE_BITS 16
@@ -54,6 +56,7 @@ static int place_take(struct lane *lane, struct lane_op *op)
     }
     lane->free_place = lane->places[at].next_free;
     lane->places[at].op = op;
+    lane->in_flight++;
     op->number = ++lane->sent << PLACE_BITS | at;
     return 0;
 }
@@ -62,6 +65,7 @@ static void place_free(struct lane *lane, uint32_t at)
 {
     assert(lane->places[at].op != NULL);
     lane->places[at] = (struct lane_place){.next_free = lane->free_place};
+    lane->in_flight--;
     lane->free_place = at;
 }
 
@@ -95,6 +99,19 @@ static int lane_encode(struct lane *lane, struct lane_op *op, uint64_t now_ns)
     return err;
 }
 
+/*
+ * Who has done one thing at a time for a while, and does now, says so: it will most likely do so
+ * on.
+ */
+static void lane_say_alone(struct lane *lane)
+{
+    lane->alone = lane->in_flight == 1 ? lane->alone + 1 : 0;
+    if (lane->alone <= ALONE_FOR)
+        return;
+    int err = wire_batch_add_alone(&lane->message);
+    (void)err; /* No memory: then not. */
+}
+
 /* Send what waits, as much as fits into one message, if none is on its way. */
 static void lane_flush(struct lane *lane)
 {
@@ -109,6 +126,7 @@ static void lane_flush(struct lane *lane)
     }
     if (lane->message.count == 0)
         return;
+    lane_say_alone(lane);
     /* Closed: on_close comes, and tells those that are in it. */
     lane->is_writing = rpc_stream_write(lane->stream, &lane->message.buf) == 0;
     wire_list_clear(&lane->message);

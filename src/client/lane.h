@@ -64,6 +64,8 @@ struct lane {
     size_t places_count;
     size_t places_capacity;
     uint32_t free_place; /* The first; places_count: none. */
+    uint32_t in_flight;  /* Places that are taken. */
+    uint64_t alone;      /* Messages in a row whose only operation was alone in flight. */
     uint64_t sent;       /* How many, ever: what makes numbers different. */
     struct wire_list message;
     struct io_timer timer;

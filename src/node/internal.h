@@ -75,7 +75,9 @@ struct node {
     uint32_t self;    /* Index of this node. */
     atomic_int phase; /* enum node_phase; any thread reads it. */
     struct mailbox mailbox;
+    struct rpc_poller *poller; /* The loop does its own I/O: it is this poller's thread. */
     int signal_fd;
+    uint64_t look_ns; /* When to look for a signal next. */
     struct acceptor_store *acceptor;
     struct state_store *state;
     struct replica *replica;
@@ -92,6 +94,7 @@ struct node {
     atomic_ullong links_made;       /* Any thread. */
     struct list ops;                /* Of struct node_op: given to the replica, not answered. */
     struct list turn_ends;          /* Of struct turn_end. */
+    struct list soon;               /* Of struct node_soon: the first is due first. */
     struct later later;             /* What fault rules delay. */
     struct faults faults;
     struct metrics metrics;

@@ -19,15 +19,20 @@ int mailbox_init(struct mailbox *m)
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0)
         return ERR_IO;
-    atomic_init(&m->head, NULL);
-    m->event_fd = fd;
+    *m = (struct mailbox){.event_fd = fd};
     return 0;
+}
+
+void mailbox_init_with(struct mailbox *m, void (*wake)(void *context), void *context)
+{
+    *m = (struct mailbox){.event_fd = -1, .wake = wake, .context = context};
 }
 
 void mailbox_fini(struct mailbox *m)
 {
     assert(atomic_load(&m->head) == NULL);
-    close(m->event_fd);
+    if (m->event_fd >= 0)
+        close(m->event_fd);
 }
 
 void mailbox_push(struct mailbox *m, struct mail *mail)
@@ -43,6 +48,10 @@ void mailbox_push(struct mailbox *m, struct mail *mail)
     /* mail may be gone by now: the owner takes it whenever it likes. */
     if (head != &sleeper)
         return;
+    if (m->wake != NULL) {
+        m->wake(m->context);
+        return;
+    }
     uint64_t one = 1;
     ssize_t n;
     do
@@ -79,39 +88,33 @@ bool mailbox_run(struct mailbox *m, void *owner)
     return any;
 }
 
-/* What is left until then, rounded to whole nanoseconds; NULL when there is no end. */
-static const struct timespec *time_left(uint64_t until_ns, struct timespec *left)
-{
-    if (until_ns == UINT64_MAX)
-        return NULL;
-    uint64_t now_ns = monotime_ns();
-    uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-    left->tv_sec = (time_t)(left_ns / MONOTIME_S);
-    left->tv_nsec = (long)(left_ns % MONOTIME_S);
-    return left;
-}
-
-bool mailbox_sleep(struct mailbox *m, uint64_t until_ns, int other_fd)
+bool mailbox_doze(struct mailbox *m)
 {
     struct mail *none = NULL;
-    if (!atomic_compare_exchange_strong_explicit(&m->head, &none, &sleeper, memory_order_acq_rel,
-                                                 memory_order_acquire))
-        return false;
-    struct pollfd fds[2] = {
-        {.fd = m->event_fd, .events = POLLIN},
-        {.fd = other_fd, .events = POLLIN}, /* ppoll ignores -1. */
-    };
-    struct timespec left;
-    int n = ppoll(fds, 2, time_left(until_ns, &left), NULL);
-    assert(n >= 0 || errno == EINTR);
-    /* Awake. If somebody pushed meanwhile the mark is gone, and the eventfd is or will be set. */
+    return atomic_compare_exchange_strong_explicit(&m->head, &none, &sleeper, memory_order_acq_rel,
+                                                   memory_order_acquire);
+}
+
+void mailbox_rouse(struct mailbox *m)
+{
+    /* If somebody pushed meanwhile the mark is gone, and the owner was or will be woken. */
     struct mail *mark = &sleeper;
     atomic_compare_exchange_strong_explicit(&m->head, &mark, NULL, memory_order_acq_rel,
                                             memory_order_acquire);
-    if (n > 0 && (fds[0].revents & POLLIN) != 0) {
+}
+
+void mailbox_sleep(struct mailbox *m)
+{
+    assert(m->event_fd >= 0);
+    if (!mailbox_doze(m))
+        return;
+    struct pollfd fd = {.fd = m->event_fd, .events = POLLIN};
+    int n = poll(&fd, 1, -1);
+    assert(n >= 0 || errno == EINTR);
+    mailbox_rouse(m);
+    if (n > 0) {
         uint64_t count;
         ssize_t got = read(m->event_fd, &count, sizeof(count));
-        (void)got; /* EAGAIN cannot be: ppoll said so, and nobody else reads. */
+        (void)got; /* EAGAIN cannot be: poll said so, and nobody else reads. */
     }
-    return n > 0 && (fds[1].revents & POLLIN) != 0;
 }

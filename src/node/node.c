@@ -18,6 +18,9 @@
 
 #define STOP_WAIT_NS MONOTIME_S
 #define DIE_WAIT_NS (20 * MONOTIME_MS)
+#define SIGNALS_EVERY_NS (50 * MONOTIME_MS)
+/* What arrives while a turn's events are handled waits for the next turn beyond so many. */
+#define EVENTS_PER_TURN 256
 
 static void signals_set(sigset_t *out_set)
 {
@@ -72,6 +75,17 @@ void node_stop(struct node *n)
         mailbox_push(&n->mailbox, &n->stop_mail);
 }
 
+struct rpc_poller *node_poller(struct node *n)
+{
+    return n->poller;
+}
+
+static void node_wake(void *context)
+{
+    struct node *n = context;
+    rpc_poller_wake(n->poller);
+}
+
 /* ---- Life ---------------------------------------------------------------------------------- */
 
 int node_open(const struct config *config, struct node **out_node)
@@ -88,8 +102,10 @@ int node_open(const struct config *config, struct node **out_node)
     list_init(&n->links);
     list_init(&n->ops);
     list_init(&n->turn_ends);
-    if (mailbox_init(&n->mailbox) != 0)
+    list_init(&n->soon);
+    if (rpc_poller_open(&n->poller) != 0)
         goto free_node;
+    mailbox_init_with(&n->mailbox, node_wake, n);
     sigset_t set;
     signals_set(&set);
     n->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -100,6 +116,7 @@ int node_open(const struct config *config, struct node **out_node)
 
 fini_mailbox:
     mailbox_fini(&n->mailbox);
+    rpc_poller_close(n->poller);
 free_node:
     mem_free(n);
     return ERR_IO;
@@ -120,7 +137,7 @@ void node_close(struct node *n)
     later_fini(&n->later, n);
     assert(list_is_empty(&n->links));
     assert(list_is_empty(&n->ops));
-    assert(list_is_empty(&n->turn_ends));
+    assert(list_is_empty(&n->turn_ends) && list_is_empty(&n->soon));
     while (n->spare_commits != NULL) {
         struct commit *commit = n->spare_commits;
         n->spare_commits = commit->next;
@@ -133,6 +150,7 @@ void node_close(struct node *n)
     acceptor_store_close(n->acceptor);
     close(n->signal_fd);
     mailbox_fini(&n->mailbox);
+    rpc_poller_close(n->poller);
     mem_free(n);
 }
 
@@ -210,6 +228,29 @@ void node_at_turn_end(struct node *n, struct turn_end *t)
         list_push_back(&n->turn_ends, &t->link);
 }
 
+void node_do_soon(struct node *n, struct node_soon *soon)
+{
+    if (!list_is_empty(&soon->link))
+        return;
+    soon->due_ns = n->now_ns + NODE_SOON_NS;
+    list_push_back(&n->soon, &soon->link);
+}
+
+static uint64_t node_next_soon_ns(const struct node *n)
+{
+    return list_is_empty(&n->soon) ? UINT64_MAX
+                                   : LIST_ENTRY(n->soon.next, struct node_soon, link)->due_ns;
+}
+
+static void node_run_soon(struct node *n)
+{
+    while (node_next_soon_ns(n) <= n->now_ns) {
+        struct node_soon *soon = LIST_ENTRY(n->soon.next, struct node_soon, link);
+        list_remove(&soon->link);
+        soon->run(n, soon);
+    }
+}
+
 static void node_end_turn(struct node *n)
 {
     while (!list_is_empty(&n->turn_ends)) {
@@ -219,20 +260,32 @@ static void node_end_turn(struct node *n)
     }
 }
 
-static void node_sleep(struct node *n)
+/* Nothing wakes the loop for a signal: it looks for one now and then. */
+static void node_look_for_signals(struct node *n)
 {
-    uint64_t until_ns = n->effects.next_tick_ns;
-    const uint64_t others_ns[] = {peers_next_ns(n), later_next_ns(&n->later), n->stop_by_ns,
-                                  n->die_at_ns};
-    for (size_t i = 0; i < sizeof(others_ns) / sizeof(others_ns[0]); i++)
-        until_ns = others_ns[i] < until_ns ? others_ns[i] : until_ns;
-    if (!mailbox_sleep(&n->mailbox, until_ns, n->signal_fd))
+    if (n->now_ns < n->look_ns)
         return;
+    n->look_ns = n->now_ns + SIGNALS_EVERY_NS;
     struct signalfd_siginfo info;
     while (read(n->signal_fd, &info, sizeof(info)) == sizeof(info)) {
         log_info("told to stop by %s", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
         node_on_stop(&n->stop_mail, n);
     }
+}
+
+/* Until something arrived, somebody sent mail, or something is due. */
+static void node_sleep(struct node *n)
+{
+    uint64_t until_ns = n->effects.next_tick_ns;
+    const uint64_t others_ns[] = {peers_next_ns(n),     later_next_ns(&n->later),
+                                  node_next_soon_ns(n), n->stop_by_ns,
+                                  n->die_at_ns,         n->look_ns};
+    for (size_t i = 0; i < sizeof(others_ns) / sizeof(others_ns[0]); i++)
+        until_ns = others_ns[i] < until_ns ? others_ns[i] : until_ns;
+    if (!mailbox_doze(&n->mailbox))
+        return;
+    rpc_poller_wait(n->poller, until_ns);
+    mailbox_rouse(&n->mailbox);
 }
 
 static void node_turn(struct node *n)
@@ -242,8 +295,11 @@ static void node_turn(struct node *n)
     if (n->now_ns >= n->die_at_ns)
         kill(getpid(), SIGKILL);
     n->metrics.turns++;
+    node_look_for_signals(n);
+    rpc_poller_run(n->poller, EVENTS_PER_TURN);
     mailbox_run(&n->mailbox, n);
     later_run(&n->later, n->now_ns, n);
+    node_run_soon(n);
     peers_dial(n);
     links_expire(n);
     node_step(n, (struct event){.kind = EVENT_TICK});
@@ -264,6 +320,7 @@ static bool node_is_done(const struct node *n)
 void node_run(struct node *n)
 {
     assert(n->replica != NULL);
+    rpc_poller_adopt(n->poller);
     while (!node_is_done(n))
         node_turn(n);
     atomic_store_explicit(&n->phase, NODE_STOPPED, memory_order_release);

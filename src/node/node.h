@@ -69,6 +69,9 @@ bool node_is_serving(const struct node *n);
 /* Highest slot applied, as of the last turn. */
 uint64_t node_applied(const struct node *n);
 
+/* For the services' server, which is opened on it before node_start. */
+struct rpc_poller *node_poller(struct node *n);
+
 /* Run a mail on the loop, with the node as its owner; at the latest in node_close. */
 void node_post(struct node *n, struct mail *mail);
 
@@ -147,6 +150,17 @@ struct turn_end {
 
 /* Run it once, at the end of this turn. Harmless when it waits for that already. */
 void node_at_turn_end(struct node *n, struct turn_end *t);
+
+/* Something to do in a while, unless its owner takes it out before. */
+struct node_soon {
+    struct list link; /* Initialised by its owner. */
+    uint64_t due_ns;  /* The node's own. */
+    void (*run)(struct node *n, struct node_soon *soon);
+};
+
+/* Run it once, NODE_SOON_NS from now. Harmless when it waits for that already. */
+#define NODE_SOON_NS (UINT64_C(50) * 1000000)
+void node_do_soon(struct node *n, struct node_soon *soon);
 
 /* Texts are borrowed until the next turn. */
 void node_get_status(struct node *n, struct wire_status *out_status);

@@ -267,7 +267,7 @@ int peers_open(struct node *n)
         .keepalive_time_ms = PING_AFTER_MS,
         .keepalive_timeout_ms = PING_TIMEOUT_MS,
     };
-    TRY(rpc_client_open(&n->client));
+    TRY(rpc_client_open(n->poller, &n->client));
     for (uint32_t i = 0; i < n->config.members.count; i++) {
         struct peer *p = &n->peers[i];
         p->node = n;

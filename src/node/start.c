@@ -169,7 +169,10 @@ int node_start(struct node *n, char message[NODE_MESSAGE_SIZE_MAX])
     n->started_ns = n->now_ns;
     n->complain_ns = n->now_ns;
     faults_init(&n->faults, random_u64());
-    int err = open_stores(n, &error);
+    /* Whoever asks while the state is being loaded is answered, by this thread. */
+    int err = rpc_poller_start(n->poller);
+    if (err == 0)
+        err = open_stores(n, &error);
     if (err == 0)
         err = open_replica(n);
     if (err == 0)

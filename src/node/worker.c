@@ -11,7 +11,7 @@ static void *worker_main(void *arg)
 {
     struct worker *w = arg;
     while (!w->stopping) {
-        mailbox_sleep(&w->mailbox, UINT64_MAX, -1);
+        mailbox_sleep(&w->mailbox);
         if (mailbox_run(&w->mailbox, w->owner) && w->after != NULL)
             w->after(w->owner);
     }

@@ -21,7 +21,7 @@
 #include <grpc/grpc.h>
 
 #include "base/list.h"
-#include "rpc/poller.h"
+#include "rpc/poller_impl.h"
 #include "rpc/server.h"
 
 enum rpc_call_state {

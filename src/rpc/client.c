@@ -18,14 +18,15 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "rpc/message.h"
-#include "rpc/poller.h"
+#include "rpc/poller_impl.h"
 #include "rpc/stream_impl.h"
 
 /* Finished calls that are kept to be used again. */
 #define CLIENT_SPARE_MAX 1024
 
 struct rpc_client {
-    struct rpc_poller poller;
+    struct rpc_poller *poller;
+    bool poller_is_own;
     pthread_mutex_t lock;
     pthread_cond_t quiet; /* A closing channel lost a call or a stream. */
     struct list channels;
@@ -58,7 +59,7 @@ struct client_call {
     grpc_slice text;
 };
 
-int rpc_client_open(struct rpc_client **out_client)
+int rpc_client_open(struct rpc_poller *poller, struct rpc_client **out_client)
 {
     struct rpc_client *c = mem_alloc_zero(sizeof(*c));
     if (c == NULL)
@@ -69,16 +70,20 @@ int rpc_client_open(struct rpc_client **out_client)
         goto free_client;
     if (pthread_cond_init(&c->quiet, NULL) != 0)
         goto free_lock;
-    rpc_poller_init(&c->poller);
-    if (rpc_poller_start(&c->poller) != 0)
-        goto free_poller;
+    c->poller = poller;
+    c->poller_is_own = poller == NULL;
+    if (c->poller_is_own) {
+        if (rpc_poller_open(&c->poller) != 0)
+            goto free_cond;
+        if (rpc_poller_start(c->poller) != 0)
+            goto free_poller;
+    }
     *out_client = c;
     return 0;
 
 free_poller:
-    grpc_completion_queue_shutdown(c->poller.queue);
-    rpc_poller_join(&c->poller);
-    rpc_poller_fini(&c->poller);
+    rpc_poller_close(c->poller);
+free_cond:
     pthread_cond_destroy(&c->quiet);
 free_lock:
     pthread_mutex_destroy(&c->lock);
@@ -100,9 +105,8 @@ void rpc_client_close(struct rpc_client *c)
         return;
     while (!list_is_empty(&c->channels))
         rpc_channel_close(LIST_ENTRY(c->channels.next, struct rpc_channel, link));
-    grpc_completion_queue_shutdown(c->poller.queue);
-    rpc_poller_join(&c->poller);
-    rpc_poller_fini(&c->poller);
+    if (c->poller_is_own)
+        rpc_poller_close(c->poller);
     while (!list_is_empty(&c->spare)) {
         struct list *link = c->spare.next;
         list_remove(link);
@@ -173,12 +177,24 @@ int rpc_channel_open(struct rpc_client *client, const char *address,
     return 0;
 }
 
+/* Until a call or a stream of a closing channel is gone. With the lock held. */
+static void client_wait_quiet(struct rpc_client *c)
+{
+    if (!rpc_poller_is_adopted(c->poller)) {
+        pthread_cond_wait(&c->quiet, &c->lock);
+        return;
+    }
+    pthread_mutex_unlock(&c->lock);
+    rpc_poller_turn(c->poller);
+    pthread_mutex_lock(&c->lock);
+}
+
 void rpc_channel_close(struct rpc_channel *ch)
 {
     if (ch == NULL)
         return;
     struct rpc_client *c = ch->client;
-    assert(!rpc_poller_is_current(&c->poller));
+    assert(!rpc_poller_is_current(c->poller));
     pthread_mutex_lock(&c->lock);
     assert(!ch->closing);
     ch->closing = true;
@@ -187,7 +203,7 @@ void rpc_channel_close(struct rpc_channel *ch)
     for (struct list *l = ch->streams.next; l != &ch->streams; l = l->next)
         rpc_stream_cancel(rpc_stream_of_link(l));
     while (!list_is_empty(&ch->calls) || !list_is_empty(&ch->streams))
-        pthread_cond_wait(&c->quiet, &c->lock);
+        client_wait_quiet(c);
     list_remove(&ch->link);
     pthread_mutex_unlock(&c->lock);
     grpc_channel_destroy(ch->grpc);
@@ -295,9 +311,9 @@ static gpr_timespec client_deadline(uint64_t timeout_ns)
 static grpc_call *channel_call_create(struct rpc_channel *ch, const char *method,
                                       uint64_t timeout_ns)
 {
-    return grpc_channel_create_call(ch->grpc, NULL, GRPC_PROPAGATE_DEFAULTS,
-                                    ch->client->poller.queue, grpc_slice_from_static_string(method),
-                                    NULL, client_deadline(timeout_ns), NULL);
+    return grpc_channel_create_call(
+        ch->grpc, NULL, GRPC_PROPAGATE_DEFAULTS, ch->client->poller->queue,
+        grpc_slice_from_static_string(method), NULL, client_deadline(timeout_ns), NULL);
 }
 
 static void client_call_start(struct client_call *call)
@@ -423,7 +439,8 @@ static void client_on_waited(void *context, const struct rpc_reply *reply)
 int rpc_channel_call_wait(struct rpc_channel *ch, const char *method, struct buf *request,
                           uint64_t timeout_ns, struct rpc_result *out_result)
 {
-    assert(!rpc_poller_is_current(&ch->client->poller));
+    assert(!rpc_poller_is_current(ch->client->poller) &&
+           !rpc_poller_is_adopted(ch->client->poller));
     struct client_wait w = {.lock = PTHREAD_MUTEX_INITIALIZER, .came = PTHREAD_COND_INITIALIZER};
     int err = rpc_channel_call(ch, method, request, timeout_ns, client_on_waited, &w);
     if (err == 0) {

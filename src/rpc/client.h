@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "rpc/poller.h"
 #include "rpc/rpc.h"
 #include "rpc/stream.h"
 
@@ -44,8 +45,8 @@ struct rpc_channel_options {
     uint32_t keepalive_timeout_ms;
 };
 
-/* ERR_NO_MEMORY. */
-int rpc_client_open(struct rpc_client **out_client) MUST_CHECK;
+/* poller outlives the client; NULL: one of its own, with a thread. ERR_NO_MEMORY. */
+int rpc_client_open(struct rpc_poller *poller, struct rpc_client **out_client) MUST_CHECK;
 
 /* Close all its channels and free it. Not from a callback. NULL is fine. */
 void rpc_client_close(struct rpc_client *client);

@@ -9,7 +9,7 @@
 #include <grpc/support/alloc.h>
 
 #include "base/mem.h"
-#include "rpc/poller.h"
+#include "rpc/poller_impl.h"
 
 /* A slice of up to 23 bytes holds them in itself: the result points into `slice`. */
 static struct bytes rpc_slice_bytes(const grpc_slice *slice)

@@ -1,57 +1,50 @@
 /*
- * poller.h -- one completion queue and the one thread that drains it (private to this room).
+ * poller.h -- who does the I/O of servers and clients, and runs their callbacks: a thread.
  *
- * Measured: a second queue or thread per side makes two cores slower, not faster.
+ * A server or client that is given none makes one of its own. One that is shared lets a program
+ * with a loop do its I/O in that loop: no message changes threads on its way, nobody has to be
+ * woken for it, and what has arrived together is handled together. That is half of what a small
+ * message costs where processors are few.
  *
- * A tag is a struct rpc_op inside the object that it belongs to. The object lives until each op
- * that it started has come out of the queue: a batch that was cancelled comes out too.
+ * Life: open; open servers on it; start, which gives it a thread; open clients; adopt, which ends
+ * the thread and makes the caller its thread; close servers and clients; close.
  */
 #ifndef DKV_RPC_POLLER_H
 #define DKV_RPC_POLLER_H
 
-#include <pthread.h>
 #include <stdbool.h>
-
-#include <grpc/grpc.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
-struct rpc_op {
-    void (*on_done)(struct rpc_op *op, bool success); /* On the poller. */
-};
+struct rpc_poller;
 
-struct rpc_poller {
-    grpc_completion_queue *queue;
-    pthread_t thread;
-    bool started;
-};
+/* Without a thread yet: nothing happens on it. ERR_NO_MEMORY. */
+int rpc_poller_open(struct rpc_poller **out_poller) MUST_CHECK;
 
-/* Create the queue; the thread comes with rpc_poller_start. */
-void rpc_poller_init(struct rpc_poller *p);
-
-/* Start the thread, all signals blocked. ERR_NO_MEMORY if the system has no thread left. */
+/* Give it a thread, all signals blocked. ERR_NO_MEMORY if the system has none left. */
 int rpc_poller_start(struct rpc_poller *p) MUST_CHECK;
 
-/* The caller runs on the poller's thread. */
-bool rpc_poller_is_current(const struct rpc_poller *p);
+/*
+ * From here on the calling thread is the poller: if it had one of its own that has ended, if there
+ * was another caller it must have stopped. Not from a callback. Only the calling thread may then
+ * wait, run, and close what belongs to it, and none may call rpc_channel_call_wait.
+ */
+void rpc_poller_adopt(struct rpc_poller *p);
 
 /*
- * Wait until the queue, which somebody shuts down, is empty. What a poller that never started has
- * left to do is done on the caller's thread.
+ * Wait until there is something to run, until until_ns (CLOCK_MONOTONIC, rounded up to whole
+ * milliseconds; RPC_FOREVER_NS), or until somebody wakes it. Runs nothing. By who adopted it.
  */
-void rpc_poller_join(struct rpc_poller *p);
+void rpc_poller_wait(struct rpc_poller *p, uint64_t until_ns);
 
-/* Free the queue, after rpc_poller_join. */
-void rpc_poller_fini(struct rpc_poller *p);
+/* Run what there is without waiting, about `max` callbacks at most. By who adopted it. */
+void rpc_poller_run(struct rpc_poller *p, unsigned max);
 
-/* Start a batch whose failure to start is a bug of ours. */
-void rpc_batch_start(grpc_call *call, const grpc_op *ops, size_t count, struct rpc_op *op);
+/* End the wait, or the next one. What was done before is seen by who wakes. Any thread. */
+void rpc_poller_wake(struct rpc_poller *p);
 
-/*
- * The library hands our objects from thread to thread in ways that ThreadSanitizer cannot see, as
- * it is not instrumented. These tell it; in other builds they are nothing.
- */
-void rpc_handover_send(void *object);
-void rpc_handover_receive(void *object);
+/* All that belongs to it is closed. Not from a callback. NULL is fine. */
+void rpc_poller_close(struct rpc_poller *p);
 
 #endif

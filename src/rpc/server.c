@@ -36,7 +36,8 @@ struct rpc_slot {
 };
 
 struct rpc_server {
-    struct rpc_poller poller;
+    struct rpc_poller *poller;
+    bool poller_is_own;
     grpc_server *grpc;
     uint16_t port;
     uint32_t calls_max;
@@ -48,16 +49,13 @@ struct rpc_server {
     struct list spare;     /* rpc_calls to use again. */
     struct rpc_op stop_op; /* The library let go of all connections. */
     bool stopped;          /* It came. */
-    bool queue_closed;
+    bool finished;         /* Nothing of it is in the queue, or will be. */
 };
 
-/* The queue may be closed once nothing can start a batch any more. */
 static void server_try_finish(struct rpc_server *s)
 {
-    if (!s->stopped || s->armed > 0 || s->calls > 0 || s->queue_closed)
-        return;
-    s->queue_closed = true;
-    grpc_completion_queue_shutdown(s->poller.queue);
+    if (s->stopped && s->armed == 0 && s->calls == 0)
+        s->finished = true;
 }
 
 static void server_arm_with(struct rpc_server *s, struct rpc_slot *slot, struct rpc_call *c)
@@ -73,12 +71,12 @@ static void server_arm_with(struct rpc_server *s, struct rpc_slot *slot, struct 
     grpc_call_error err = GRPC_CALL_OK;
     if (slot->registered == NULL)
         err = grpc_server_request_call(s->grpc, &c->call, &c->details, &c->metadata,
-                                       s->poller.queue, s->poller.queue, &c->request_op);
+                                       s->poller->queue, s->poller->queue, &c->request_op);
     else
-        err = grpc_server_request_registered_call(s->grpc, slot->registered, &c->call, &c->deadline,
-                                                  &c->metadata,
-                                                  slot->method.unary != NULL ? &c->request : NULL,
-                                                  s->poller.queue, s->poller.queue, &c->request_op);
+        err = grpc_server_request_registered_call(
+            s->grpc, slot->registered, &c->call, &c->deadline, &c->metadata,
+            slot->method.unary != NULL ? &c->request : NULL, s->poller->queue, s->poller->queue,
+            &c->request_op);
     assert(err == GRPC_CALL_OK);
     (void)err;
 }
@@ -358,11 +356,12 @@ static int server_listen(struct rpc_server *s, const char *address)
     return 0;
 }
 
-/* The poller, if it started, has ended. */
+/* Nothing of it is in the queue. */
 static void server_free(struct rpc_server *s)
 {
     grpc_server_destroy(s->grpc);
-    rpc_poller_fini(&s->poller);
+    if (s->poller_is_own)
+        rpc_poller_close(s->poller);
     while (!list_is_empty(&s->spare)) {
         struct list *link = s->spare.next;
         list_remove(link);
@@ -392,17 +391,21 @@ int rpc_server_open(const char *address, const struct rpc_method *methods, size_
     list_init(&s->spare);
     s->stop_op.on_done = server_on_stopped;
     s->calls_max = options->calls_max > 0 ? options->calls_max : RPC_SERVER_CALLS_MAX_DEFAULT;
+    s->poller = options->poller;
+    s->poller_is_own = s->poller == NULL;
+    if (s->poller_is_own && rpc_poller_open(&s->poller) != 0) {
+        mem_free(s->slots);
+        mem_free(s);
+        return ERR_NO_MEMORY;
+    }
     s->grpc = server_create(options, s->calls_max);
-    rpc_poller_init(&s->poller);
-    grpc_server_register_completion_queue(s->grpc, s->poller.queue, NULL);
+    grpc_server_register_completion_queue(s->grpc, s->poller->queue, NULL);
     server_register(s, methods);
 
     int err = server_fill_spare(s);
     if (err == 0)
         err = server_listen(s, address);
     if (err != 0) {
-        grpc_completion_queue_shutdown(s->poller.queue);
-        rpc_poller_join(&s->poller);
         server_free(s);
         return err;
     }
@@ -410,7 +413,7 @@ int rpc_server_open(const char *address, const struct rpc_method *methods, size_
     for (size_t i = 0; i < s->slot_count; i++)
         while (s->slots[i].armed < s->slots[i].armed_target)
             server_arm(s, &s->slots[i]);
-    err = rpc_poller_start(&s->poller);
+    err = s->poller_is_own ? rpc_poller_start(s->poller) : 0;
     if (err != 0) {
         rpc_server_close(s);
         return err;
@@ -428,9 +431,10 @@ void rpc_server_close(struct rpc_server *s)
 {
     if (s == NULL)
         return;
-    assert(!rpc_poller_is_current(&s->poller));
-    grpc_server_shutdown_and_notify(s->grpc, s->poller.queue, &s->stop_op);
+    rpc_poller_adopt(s->poller);
+    grpc_server_shutdown_and_notify(s->grpc, s->poller->queue, &s->stop_op);
     grpc_server_cancel_all_calls(s->grpc);
-    rpc_poller_join(&s->poller);
+    while (!s->finished)
+        rpc_poller_turn(s->poller);
     server_free(s);
 }

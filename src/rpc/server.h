@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "rpc/poller.h"
 #include "rpc/rpc.h"
 #include "rpc/stream.h"
 
@@ -41,6 +42,8 @@ struct rpc_method {
 
 /* All zero is the default. */
 struct rpc_server_options {
+    /* It has no thread yet, and outlives the server. NULL: one of its own, with a thread. */
+    struct rpc_poller *poller;
     uint32_t calls_max; /* Calls and streams in flight; 0: RPC_SERVER_CALLS_MAX_DEFAULT. */
     /*
      * Of one connection; 0: calls_max. What is above it waits at the client. Bounds the answers

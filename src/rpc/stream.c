@@ -16,7 +16,7 @@
 
 #include "base/mem.h"
 #include "rpc/message.h"
-#include "rpc/poller.h"
+#include "rpc/poller_impl.h"
 #include "rpc/stream_impl.h"
 
 struct rpc_stream {

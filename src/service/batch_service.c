@@ -40,12 +40,15 @@ struct batch {
     uint32_t done_count;
     uint32_t under_way;
     uint64_t bytes_under_way;
-    bool is_reading; /* A message was asked for and the loop has not seen it. */
-    bool is_ended;   /* The client sends no more. */
-    bool is_broken;  /* We have ended the stream, */
-    bool is_closed;  /* or it is over: nobody waits for an answer. */
+    bool arrived_alone; /* The client said so of `arrived`; the poller's, as that is. */
+    bool is_alone;      /* It said so of what is under way. */
+    bool is_reading;    /* A message was asked for and the loop has not seen it. */
+    bool is_ended;      /* The client sends no more. */
+    bool is_broken;     /* We have ended the stream, */
+    bool is_closed;     /* or it is over: nobody waits for an answer. */
     struct batch_answers answers;
     struct turn_end turn_end;
+    struct node_soon soon;
     struct mail written_mail;
     struct mail end_mail;
     struct mail close_mail;
@@ -84,6 +87,7 @@ static void batch_free(struct batch *b)
 {
     assert(b->under_way == 0 && list_is_empty(&b->arrived.ops));
     list_remove(&b->turn_end.link);
+    list_remove(&b->soon.link);
     ops_free(&b->bad);
     ops_free(&b->spare);
     ops_free(&b->done);
@@ -133,8 +137,31 @@ static void batch_answer(struct batch *b, const struct batch_op *o,
 
 /* ---- Reading, on the loop ------------------------------------------------------------------ */
 
+/*
+ * To ask for a message costs a packet, which tells the sender how much more it may send, unless an
+ * answer went out just before: that says it too. So a client that sends nothing before it has its
+ * answer is read on after the answer; or in a while, should it send all the same.
+ */
+static bool batch_reads_later(struct batch *b)
+{
+    if (!b->is_alone || b->under_way == 0 || b->is_reading)
+        return false;
+    node_do_soon(b->node, &b->soon);
+    return true;
+}
+
+static void batch_on_soon(struct node *n, struct node_soon *soon)
+{
+    struct batch *b = LIST_ENTRY(soon, struct batch, soon);
+    b->is_alone = false;
+    node_at_turn_end(n, &b->turn_end);
+}
+
 static void batch_read_next(struct batch *b)
 {
+    if (batch_reads_later(b))
+        return;
+    list_remove(&b->soon.link);
     if (b->is_reading || b->is_ended || b->is_broken || b->under_way >= UNDER_WAY_MAX ||
         b->bytes_under_way >= BYTES_MAX || b->answers.size >= ANSWERS_UNREAD)
         return;
@@ -190,6 +217,7 @@ static void batch_on_taken(struct node *n, struct node_ops *arrived)
     struct batch *b = LIST_ENTRY(arrived, struct batch, arrived);
     assert(b->is_reading && !b->is_closed);
     b->is_reading = false;
+    b->is_alone = b->arrived_alone;
     for (struct list *l = arrived->ops.next; l != &arrived->ops; l = l->next) {
         b->under_way++;
         b->bytes_under_way += LIST_ENTRY(l, struct node_op, link)->size;
@@ -228,6 +256,7 @@ static void batch_on_closed(struct mail *mail, void *owner)
     (void)owner;
     b->is_closed = true;
     list_remove(&b->turn_end.link);
+    list_remove(&b->soon.link);
     if (b->under_way == 0)
         batch_free(b);
 }
@@ -249,6 +278,8 @@ static struct batch *batch_new(struct node *n, struct rpc_stream *stream)
     batch_answers_init(&b->answers, stream, true); /* The welcome. */
     list_init(&b->turn_end.link);
     b->turn_end.run = batch_settle;
+    list_init(&b->soon.link);
+    b->soon.run = batch_on_soon;
     b->written_mail.run = batch_on_space;
     b->end_mail.run = batch_on_ended;
     b->close_mail.run = batch_on_closed;
@@ -347,12 +378,13 @@ static int batch_take(struct batch *b, const struct wire_batch_op *from, struct 
 
 static int batch_decode(struct batch *b, struct bytes in, struct wire_error *error)
 {
-    uint32_t count = 0;
-    TRY(wire_batch_count(in, &count, error));
+    struct wire_batch_head head;
+    TRY(wire_batch_begin(in, &head, error));
+    b->arrived_alone = head.alone;
     struct wire_arena arena;
     wire_arena_init(&arena);
     int err = 0;
-    for (uint32_t i = 0; i < count && err == 0; i++) {
+    for (uint32_t i = 0; i < head.count && err == 0; i++) {
         struct wire_batch_op from;
         err = wire_batch_next_op(&in, &from, error);
         if (err == 0)

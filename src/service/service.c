@@ -44,6 +44,7 @@ int service_open(struct node *n, struct rpc_server **out_server,
     count += admin_service_methods(n, methods + count);
     count += health_service_methods(n, methods + count);
     const struct rpc_server_options options = {
+        .poller = node_poller(n),
         .connection_calls_max = CONNECTION_CALLS_MAX,
         .keepalive_time_ms = PING_AFTER_MS,
         .keepalive_timeout_ms = PING_TIMEOUT_MS,

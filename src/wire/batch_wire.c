@@ -12,6 +12,7 @@
 /* Numbers of the fields that are taken apart by hand. */
 enum {
     LIST_ELEMENTS = 1, /* BatchRequest.ops, BatchResponse.answers */
+    LIST_ALONE = 2,    /* BatchRequest.alone */
     NUMBER = 1,        /* BatchOp, BatchAnswer */
     OP_TIMEOUT = 2,
     OP_GET = 3,
@@ -82,6 +83,13 @@ int wire_batch_add_write(struct wire_list *list, uint64_t number, uint32_t timeo
     return add(list, number, timeout_ms, field_of_kind(c->kind), kv_put_write(c, &m));
 }
 
+int wire_batch_add_alone(struct wire_list *list)
+{
+    uint8_t field[2 + VARINT_SIZE_MAX];
+    uint8_t *end = field_put(field, LIST_ALONE, true);
+    return buf_append(&list->buf, (struct bytes){field, (size_t)(end - field)});
+}
+
 int wire_batch_add_get_answer(struct wire_list *list, uint64_t number,
                               const struct wire_get_answer *a)
 {
@@ -113,23 +121,24 @@ int wire_batch_add_error(struct wire_list *list, uint64_t number, const struct w
 
 /* ---- Taking apart -------------------------------------------------------------------------- */
 
-int wire_batch_count(struct bytes in, uint32_t *out_count, struct wire_error *error)
+int wire_batch_begin(struct bytes in, struct wire_batch_head *out_head, struct wire_error *error)
 {
     if (in.size > WIRE_MESSAGE_SIZE_MAX)
         return wire_refuse(error, "message has %zu bytes; a message has at most %zu", in.size,
                            WIRE_MESSAGE_SIZE_MAX);
-    uint32_t count = 0;
-    for (;;) {
-        struct bytes element;
-        int err = wire_list_next(&in, LIST_ELEMENTS, &element, error);
-        if (err == ERR_NOT_FOUND)
-            break;
-        if (err != 0)
-            return err;
-        if (++count > WIRE_BATCH_OPS_MAX)
+    *out_head = (struct wire_batch_head){0};
+    while (in.size > 0) {
+        struct field f;
+        TRY(wire_take_field(&in, &f, error));
+        if (f.number == LIST_ALONE && f.type == FIELD_VARINT)
+            out_head->alone = f.varint != 0;
+        if (f.number != LIST_ELEMENTS)
+            continue;
+        if (f.type != FIELD_BYTES)
+            return wire_refuse_bytes(error);
+        if (++out_head->count > WIRE_BATCH_OPS_MAX)
             return wire_refuse(error, "message has more than %d operations", WIRE_BATCH_OPS_MAX);
     }
-    *out_count = count;
     return 0;
 }
 

@@ -35,6 +35,12 @@ int wire_batch_add_get(struct wire_list *list, uint64_t number, uint32_t timeout
 int wire_batch_add_write(struct wire_list *list, uint64_t number, uint32_t timeout_ms,
                          const struct command *c) MUST_CHECK;
 
+/*
+ * Say that nothing else will be sent on the stream before what is in the list was answered. Last.
+ * ERR_NO_MEMORY: it was not said, which costs time only.
+ */
+int wire_batch_add_alone(struct wire_list *list) MUST_CHECK;
+
 struct wire_batch_op {
     uint64_t number;
     uint32_t timeout_ms; /* 0: none. */
@@ -44,8 +50,15 @@ struct wire_batch_op {
     struct bytes body;      /* For wire_decode_get or wire_decode_write. Borrowed from the input. */
 };
 
-/* Walk a whole message before anything is done with it: its bounds, and how many there are. */
-int wire_batch_count(struct bytes in, uint32_t *out_count, struct wire_error *error) MUST_CHECK;
+/* What a message says as a whole. */
+struct wire_batch_head {
+    uint32_t count; /* Of its operations. */
+    bool alone;     /* Its client sends no more before these are answered. */
+};
+
+/* Walk a whole message before anything is done with it: its bounds, and its head. */
+int wire_batch_begin(struct bytes in, struct wire_batch_head *out_head,
+                     struct wire_error *error) MUST_CHECK;
 
 /* Take the next operation off *rest. ERR_NOT_FOUND: there is no more. */
 int wire_batch_next_op(struct bytes *rest, struct wire_batch_op *out_op,

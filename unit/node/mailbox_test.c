@@ -3,12 +3,12 @@
 #include "../unit.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "node/mailbox.h"
-#include "node/monotime.h"
 
 #define SENDERS 4
 #define LETTERS 20000
@@ -68,7 +68,7 @@ static void test_many_senders(void **state)
     }
     /* A lost wake-up would sleep here for ever: the test's time limit finds it. */
     while (reader.got < SENDERS * LETTERS) {
-        assert_false(mailbox_sleep(&reader.box, UINT64_MAX, -1));
+        mailbox_sleep(&reader.box);
         mailbox_run(&reader.box, &reader);
     }
     for (uint32_t i = 0; i < SENDERS; i++)
@@ -76,19 +76,6 @@ static void test_many_senders(void **state)
     assert_int_equal(reader.got, SENDERS * LETTERS);
     assert_null(mailbox_take(&reader.box));
     mailbox_fini(&reader.box);
-}
-
-static void test_sleep_ends_in_time(void **state)
-{
-    (void)state;
-    struct mailbox box;
-    assert_int_equal(mailbox_init(&box), 0);
-    uint64_t start_ns = monotime_ns();
-    assert_false(mailbox_sleep(&box, start_ns + 20 * MONOTIME_MS, -1));
-    assert_true(monotime_ns() >= start_ns + 20 * MONOTIME_MS);
-    /* The past is now. */
-    assert_false(mailbox_sleep(&box, 1, -1));
-    mailbox_fini(&box);
 }
 
 static void test_no_sleep_with_mail(void **state)
@@ -99,33 +86,84 @@ static void test_no_sleep_with_mail(void **state)
     assert_int_equal(mailbox_init(&reader.box), 0);
     struct letter l = {{.run = letter_read}, 0, 0};
     mailbox_push(&reader.box, &l.mail);
-    assert_false(mailbox_sleep(&reader.box, UINT64_MAX, -1));
+    mailbox_sleep(&reader.box);
     assert_true(mailbox_run(&reader.box, &reader));
     assert_false(mailbox_run(&reader.box, &reader));
     mailbox_fini(&reader.box);
 }
 
-static void test_other_descriptor(void **state)
+/* An owner that sleeps in its own way: on a semaphore. */
+static void sem_wake(void *context)
+{
+    assert_int_equal(sem_post(context), 0);
+}
+
+static void test_own_sleep(void **state)
 {
     (void)state;
-    struct mailbox box;
-    assert_int_equal(mailbox_init(&box), 0);
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    assert_int_equal(write(ends[1], "x", 1), 1);
-    assert_true(mailbox_sleep(&box, UINT64_MAX, ends[0]));
-    close(ends[0]);
-    close(ends[1]);
-    mailbox_fini(&box);
+    struct reader reader;
+    memset(&reader, 0, sizeof(reader));
+    sem_t awake;
+    assert_int_equal(sem_init(&awake, 0, 0), 0);
+    mailbox_init_with(&reader.box, sem_wake, &awake);
+    struct sender senders[SENDERS];
+    for (uint32_t i = 0; i < SENDERS; i++) {
+        senders[i] = (struct sender){.reader = &reader, .number = i};
+        assert_int_equal(pthread_create(&senders[i].thread, NULL, send_all, &senders[i]), 0);
+    }
+    while (reader.got < SENDERS * LETTERS) {
+        if (mailbox_doze(&reader.box)) {
+            /* A lost wake-up would sleep here for ever. */
+            assert_int_equal(sem_wait(&awake), 0);
+            mailbox_rouse(&reader.box);
+        }
+        mailbox_run(&reader.box, &reader);
+    }
+    for (uint32_t i = 0; i < SENDERS; i++)
+        assert_int_equal(pthread_join(senders[i].thread, NULL), 0);
+    assert_int_equal(reader.got, SENDERS * LETTERS);
+    mailbox_fini(&reader.box);
+    sem_destroy(&awake);
+}
+
+/* Whoever is awake is not woken, and whoever has mail does not sleep. */
+static void test_woken_when_asleep_only(void **state)
+{
+    (void)state;
+    struct reader reader;
+    memset(&reader, 0, sizeof(reader));
+    sem_t awake;
+    int value = 0;
+    assert_int_equal(sem_init(&awake, 0, 0), 0);
+    mailbox_init_with(&reader.box, sem_wake, &awake);
+    struct letter first = {{.run = letter_read}, 0, 0};
+    struct letter second = {{.run = letter_read}, 0, 1};
+    mailbox_push(&reader.box, &first.mail);
+    assert_int_equal(sem_getvalue(&awake, &value), 0);
+    assert_int_equal(value, 0);
+    assert_false(mailbox_doze(&reader.box));
+    assert_true(mailbox_run(&reader.box, &reader));
+    assert_true(mailbox_doze(&reader.box));
+    mailbox_push(&reader.box, &second.mail);
+    assert_int_equal(sem_getvalue(&awake, &value), 0);
+    assert_int_equal(value, 1);
+    mailbox_rouse(&reader.box);
+    assert_true(mailbox_run(&reader.box, &reader));
+    /* It may also wake for a reason of its own. */
+    assert_true(mailbox_doze(&reader.box));
+    mailbox_rouse(&reader.box);
+    assert_false(mailbox_run(&reader.box, &reader));
+    mailbox_fini(&reader.box);
+    sem_destroy(&awake);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_senders),
-        cmocka_unit_test(test_sleep_ends_in_time),
         cmocka_unit_test(test_no_sleep_with_mail),
-        cmocka_unit_test(test_other_descriptor),
+        cmocka_unit_test(test_own_sleep),
+        cmocka_unit_test(test_woken_when_asleep_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -304,7 +304,7 @@ static void test_client_without_memory(void **state)
     (void)state;
     struct rpc_client *client = NULL;
     mem_fail_after(0);
-    assert_int_equal(rpc_client_open(&client), ERR_NO_MEMORY);
+    assert_int_equal(rpc_client_open(NULL, &client), ERR_NO_MEMORY);
     mem_fail_after(-1);
     client = client_start();
     struct rpc_channel *channel = NULL;

@@ -96,7 +96,7 @@ struct rpc_server *server_start(const struct rpc_method *methods, size_t count)
 struct rpc_client *client_start(void)
 {
     struct rpc_client *client = NULL;
-    assert_int_equal(rpc_client_open(&client), 0);
+    assert_int_equal(rpc_client_open(NULL, &client), 0);
     return client;
 }
 

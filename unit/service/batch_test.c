@@ -394,6 +394,39 @@ static void test_a_client_that_does_not_read(void **state)
     lane_close(lane);
 }
 
+/*
+ * A client that says it sends nothing before it has its answer is read on after the answer; one
+ * that breaks its word waits a little, and no longer, whatever becomes of the first operation.
+ */
+static void test_alone(void **state)
+{
+    (void)state;
+    struct lane *lane = lane_open();
+    for (uint64_t i = 0; i < 50; i++) {
+        struct wire_list list = {0};
+        add_put(&list, i, "alone", bytes_of("1"));
+        assert_int_equal(wire_batch_add_alone(&list), 0);
+        lane_write(lane, &list);
+        assert_true(lane_has(lane, &lane->answers, (uint32_t)i + 1));
+        assert_int_equal(lane->codes[i], RPC_OK);
+    }
+
+    /* A read that waits for a slot that does not come, and a write behind it. */
+    struct wire_list first = {0};
+    struct wire_list second = {0};
+    struct wire_get g = {.key = bytes_of("k"), .consistency = WIRE_SEQUENTIAL, .min_slot = 1000000};
+    assert_int_equal(wire_batch_add_get(&first, 60, 5000, &g), 0);
+    assert_int_equal(wire_batch_add_alone(&first), 0);
+    add_put(&second, 61, "k", bytes_of("1"));
+    lane_write(lane, &first);
+    lane_write(lane, &second);
+    assert_true(lane_has(lane, &lane->answers, 51));
+    assert_int_equal(lane->seen[61], 1);
+    assert_int_equal(lane->codes[61], RPC_OK);
+    assert_int_equal(lane->seen[60], 0);
+    lane_close(lane);
+}
+
 /* A node that stops says so of each operation; the stream ends with the node. */
 static void test_a_node_that_stops(void **state)
 {
@@ -436,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_half_closed),
         cmocka_unit_test(test_cancelled),
         cmocka_unit_test(test_a_client_that_does_not_read),
+        cmocka_unit_test(test_alone),
         cmocka_unit_test(test_a_node_that_stops),
     };
     int failed = cmocka_run_group_tests(tests, setup, teardown);

@@ -94,7 +94,7 @@ void world_open_mode(struct world *w, enum mode mode, uint32_t count, bool fault
     assert_non_null(mkdtemp(w->dir));
     configure(w, mode, faults_enabled);
     rpc_init();
-    assert_int_equal(rpc_client_open(&w->client), 0);
+    assert_int_equal(rpc_client_open(NULL, &w->client), 0);
     for (uint32_t i = 0; i < count; i++) {
         world_start(w, i);
         assert_int_equal(rpc_channel_open(w->client, w->nodes[i].config.addresses[i], NULL,

@@ -54,9 +54,9 @@ static void test_operations_there_and_back(void **state)
     }
     assert_int_equal(wire_batch_add_get(&f->list, UINT64_MAX, UINT32_MAX, &get), 0);
     struct bytes rest = buf_bytes(&f->list.buf);
-    uint32_t count = 0;
-    assert_int_equal(wire_batch_count(rest, &count, &f->error), 0);
-    assert_int_equal(count, 5);
+    struct wire_batch_head head;
+    assert_int_equal(wire_batch_begin(rest, &head, &f->error), 0);
+    assert_int_equal(head.count, 5);
     struct wire_batch_op op;
     for (int i = 0; i < 4; i++) {
         assert_int_equal(wire_batch_next_op(&rest, &op, &f->error), 0);
@@ -73,6 +73,26 @@ static void test_operations_there_and_back(void **state)
     assert_true(op.is_known && op.is_get);
     assert_int_equal(op.number, UINT64_MAX);
     assert_int_equal(op.timeout_ms, UINT32_MAX);
+    assert_int_equal(wire_batch_next_op(&rest, &op, &f->error), ERR_NOT_FOUND);
+}
+
+static void test_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct wire_batch_head head;
+    assert_int_equal(wire_batch_add_get(&f->list, 300, 0, &get), 0);
+    assert_int_equal(wire_batch_begin(buf_bytes(&f->list.buf), &head, &f->error), 0);
+    assert_false(head.alone);
+    assert_int_equal(wire_batch_add_alone(&f->list), 0);
+    assert_golden(buf_bytes(&f->list.buf), "0a0a08ac021a050a016b1001"
+                                           "1001");
+    struct bytes rest = buf_bytes(&f->list.buf);
+    assert_int_equal(wire_batch_begin(rest, &head, &f->error), 0);
+    assert_true(head.alone);
+    assert_int_equal(head.count, 1);
+    struct wire_batch_op op;
+    assert_int_equal(wire_batch_next_op(&rest, &op, &f->error), 0);
+    assert_int_equal(op.number, 300);
     assert_int_equal(wire_batch_next_op(&rest, &op, &f->error), ERR_NOT_FOUND);
 }
 
@@ -119,11 +139,11 @@ static void test_count_is_bounded(void **state)
     size_t size = f->list.buf.size;
     assert_int_equal(wire_batch_add_get(&f->list, 1, 0, &get), ERR_FULL);
     assert_int_equal(f->list.buf.size, size);
-    uint32_t count = 0;
-    assert_int_equal(wire_batch_count(buf_bytes(&f->list.buf), &count, &f->error), 0);
-    assert_int_equal(count, WIRE_BATCH_OPS_MAX);
+    struct wire_batch_head head;
+    assert_int_equal(wire_batch_begin(buf_bytes(&f->list.buf), &head, &f->error), 0);
+    assert_int_equal(head.count, WIRE_BATCH_OPS_MAX);
     assert_int_equal(buf_append(&f->list.buf, bytes_of("\x0a\x02\x08\x01")), 0);
-    assert_int_equal(wire_batch_count(buf_bytes(&f->list.buf), &count, &f->error), ERR_INVALID);
+    assert_int_equal(wire_batch_begin(buf_bytes(&f->list.buf), &head, &f->error), ERR_INVALID);
     assert_string_equal(f->error.text, "message has more than 1024 operations");
 }
 
@@ -195,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_golden, setup, teardown),
         cmocka_unit_test_setup_teardown(test_operations_there_and_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_answers_there_and_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_count_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_size_is_bounded, setup, teardown),

@@ -523,11 +523,11 @@ static int decode_batch_op(const struct wire_batch_op *op, struct wire_arena *ar
 static int decode_batch(struct bytes in, struct wire_arena *arena, struct buf *again)
 {
     struct wire_error error;
-    uint32_t count = 0;
-    TRY(wire_batch_count(in, &count, &error));
+    struct wire_batch_head head;
+    TRY(wire_batch_begin(in, &head, &error));
     struct wire_list list = {0};
     int err = 0;
-    for (uint32_t i = 0; i < count && err == 0; i++) {
+    for (uint32_t i = 0; i < head.count && err == 0; i++) {
         struct wire_batch_op op;
         err = wire_batch_next_op(&in, &op, &error);
         if (err == 0)
