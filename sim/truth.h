@@ -76,7 +76,8 @@ struct slot_truth {
 struct attempt {
     struct interval interval;
     struct ballot ballot; /* None: none was made. */
-    uint64_t life;        /* In which the node made it. */
+    uint64_t life;        /* In which the node made it, */
+    uint64_t clock_ns;    /* and when, by its own clock. */
 };
 
 /* What is known of one node. */

@@ -111,6 +111,9 @@ bool truth_may_propose(struct world *w, uint32_t node, uint64_t slot, uint64_t b
 
 /* ---- Attempts ------------------------------------------------------------------------------ */
 
+/* Who has lost slots to a rival comes back to them after two commits, of 1 ms at least. */
+#define ATTEMPT_AGAIN_NS (2 * NS_PER_MS)
+
 /* Of one node: boots grow, and rounds within a boot. */
 static bool attempt_is_later(struct ballot b, struct ballot before)
 {
@@ -135,7 +138,13 @@ void truth_on_attempt(struct world *w, uint32_t node, struct interval i, struct 
     if (!is_fresh)
         world_fail(w, "node %u prepares slots %s at %s, and has used that ballot before", node + 1,
                    trace_interval(i), trace_ballot(b));
-    *mine = (struct attempt){.interval = i, .ballot = b, .life = life};
+    uint64_t clock_ns = node_clock(w, node);
+    bool is_retry = mine->life == life && mine->interval.first == i.first;
+    if (is_retry && clock_ns < mine->clock_ns + ATTEMPT_AGAIN_NS)
+        world_fail(w, "node %u prepares slots %s at %s, %lu us after it did so at %s: a duel",
+                   node + 1, trace_interval(i), trace_ballot(b),
+                   (clock_ns - mine->clock_ns) / NS_PER_US, trace_ballot(mine->ballot));
+    *mine = (struct attempt){.interval = i, .ballot = b, .life = life, .clock_ns = clock_ns};
 }
 
 /* ---- Skips --------------------------------------------------------------------------------- */
