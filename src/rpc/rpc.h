@@ -4,11 +4,12 @@
  * Bytes go in and bytes come out. This room alone knows gRPC; nobody above sees a slice, a tag or a
  * completion queue. It logs nothing and silences the library underneath: errors are returned.
  *
- * Threads. A server or client has one thread, its poller, which does its I/O and runs its callbacks:
- * a thread of its own, or one that it shares with others (poller.h). A callback therefore neither blocks nor syncs a disk, and never closes
- * the object that it was called by; everything else may be called from it. Pollers block all
- * signals. The library starts threads of its own at rpc_init, which inherit the signal mask of the
- * caller: block what only one thread shall get before that.
+ * Threads. A server or client has one thread, its poller, which does its I/O and runs its
+ * callbacks: a thread of its own, or one that it shares with others (poller.h). A callback
+ * therefore neither blocks nor syncs a disk, and never closes the object that it was called by;
+ * everything else may be called from it. Pollers block all signals. The library starts threads of
+ * its own at rpc_init, which inherit the signal mask of the caller: block what only one thread
+ * shall get before that.
  *
  * No fork(2) after rpc_init; use posix_spawn.
  */
