@@ -87,3 +87,13 @@ unsigned long mem_allocations(void)
 {
     return mem_thread_allocations;
 }
+
+void mem_note_pooled(long count)
+{
+    atomic_fetch_sub_explicit(&mem_blocks, count, memory_order_relaxed);
+}
+
+bool mem_may_fail(void)
+{
+    return atomic_load_explicit(&mem_countdown, memory_order_relaxed) >= 0;
+}

@@ -1,15 +1,16 @@
 /*
  * mem.h -- where memory comes from, so that a test can make any allocation fail.
  *
- * Everything below floor 4 allocates here and nowhere else. A caller that gets NULL returns
- * ERR_NO_MEMORY upward; dkv-node ends with one line when that reaches its loop, as it does for a
- * failed disk: nothing was answered that depends on it.
+ * Everything below floor 4 allocates here, or through pool.h, and nowhere else. A caller that gets
+ * NULL returns ERR_NO_MEMORY upward; dkv-node ends with one line when that reaches its loop, as it
+ * does for a failed disk: nothing was answered that depends on it.
  *
  * Thread-safe.
  */
 #ifndef DKV_BASE_MEM_H
 #define DKV_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -35,10 +36,16 @@ int mem_reserve(void **array, size_t *capacity, size_t count, size_t size) MUST_
 /* Tests only: let `count` more allocations succeed, then fail one, then succeed again. < 0: off. */
 void mem_fail_after(long count);
 
-/* Tests only: blocks handed out and not yet freed, by all threads. */
+/* Tests only: blocks handed out and not yet freed, by all threads; what the pool keeps is free. */
 long mem_outstanding(void);
 
 /* Allocations made since the process began, by the calling thread. */
 unsigned long mem_allocations(void);
+
+/* For pool.c: `count` more blocks lie in the pool, or fewer. */
+void mem_note_pooled(long count);
+
+/* For pool.c: mem_fail_after is set. */
+bool mem_may_fail(void);
 
 #endif
