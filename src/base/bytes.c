@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/be.h"
-#include "base/mem.h"
+#include "base/pool.h"
+
+#define CAPACITY_MIN 8
 
 struct bytes bytes_of(const char *text)
 {
@@ -47,9 +49,16 @@ int buf_reserve(struct buf *b, size_t extra)
     assert(b->size <= b->capacity);
     if (extra > SIZE_MAX - b->size)
         return ERR_NO_MEMORY;
-    void *data = b->data;
-    TRY(mem_reserve(&data, &b->capacity, b->size + extra, 1));
+    size_t needed = b->size + extra;
+    if (needed <= b->capacity)
+        return 0;
+    size_t capacity = b->capacity < CAPACITY_MIN ? CAPACITY_MIN : b->capacity * 2;
+    capacity = capacity < needed ? needed : capacity;
+    void *data = pool_realloc(b->data, b->capacity, capacity);
+    if (data == NULL)
+        return ERR_NO_MEMORY;
     b->data = data;
+    b->capacity = capacity;
     return 0;
 }
 
@@ -89,6 +98,6 @@ void buf_clear(struct buf *b)
 
 void buf_fini(struct buf *b)
 {
-    mem_free(b->data);
+    pool_free(b->data, b->capacity);
     *b = (struct buf){0};
 }

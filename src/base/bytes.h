@@ -19,7 +19,7 @@ struct bytes {
     size_t size;
 };
 
-/* Owned, growable. All zero is an empty one. Invariant: size <= capacity. */
+/* Owned, growable, from pool.h. All zero is an empty one. Invariant: size <= capacity. */
 struct buf {
     uint8_t *data;
     size_t size;

@@ -8,7 +8,7 @@
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/support/alloc.h>
 
-#include "base/mem.h"
+#include "base/pool.h"
 #include "rpc/poller_impl.h"
 
 /* A slice of up to 23 bytes holds them in itself: the result points into `slice`. */
@@ -47,22 +47,43 @@ void rpc_message_fini(struct rpc_message *m)
     m->bytes = (struct bytes){0};
 }
 
-static void rpc_buf_data_free(void *data)
+/* Memory that a slice holds; on its way, it has its size with it. */
+struct moved {
+    void *data;
+    size_t capacity;
+};
+
+static void moved_free(void *of_slice)
 {
-    rpc_handover_receive(data);
-    mem_free(data);
+    struct moved *m = of_slice;
+    rpc_handover_receive(m);
+    pool_free(m->data, m->capacity);
+    pool_free(m, sizeof(*m));
+}
+
+/* The memory of b moves into it, or is copied if there is none for that. */
+static grpc_slice rpc_slice_from_buf(struct buf *b)
+{
+    if (b->size == 0) {
+        buf_fini(b);
+        return grpc_empty_slice();
+    }
+    struct moved *m = pool_alloc(sizeof(*m));
+    if (m == NULL) {
+        grpc_slice copy = grpc_slice_from_copied_buffer((const char *)b->data, b->size);
+        buf_fini(b);
+        return copy;
+    }
+    *m = (struct moved){.data = b->data, .capacity = b->capacity};
+    rpc_handover_send(m);
+    grpc_slice slice = grpc_slice_new_with_user_data(b->data, b->size, moved_free, m);
+    *b = (struct buf){0};
+    return slice;
 }
 
 grpc_byte_buffer *rpc_message_from_buf(struct buf *b)
 {
-    grpc_slice slice = grpc_empty_slice();
-    if (b->size == 0) {
-        buf_fini(b);
-    } else {
-        rpc_handover_send(b->data);
-        slice = grpc_slice_new_with_user_data(b->data, b->size, rpc_buf_data_free, b->data);
-        *b = (struct buf){0};
-    }
+    grpc_slice slice = rpc_slice_from_buf(b);
     grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
     grpc_slice_unref(slice); /* The buffer took a reference of its own. */
     return buffer;
