@@ -1,7 +1,7 @@
 /* checkpoint.c -- freezing a machine, and making one of what was frozen; see machine.h. */
 #include <assert.h>
 
-#include "base/mem.h"
+#include "base/pool.h"
 #include "kv/command.h"
 #include "kv/machine.h"
 #include "kv/machine_state.h"
@@ -34,16 +34,25 @@ static size_t count_of(const struct list *head)
     return count;
 }
 
+static size_t keys_size(const struct checkpoint *c)
+{
+    return c->keys_count * sizeof(*c->keys);
+}
+
+static size_t sessions_size(const struct checkpoint *c)
+{
+    return c->sessions_count * sizeof(*c->sessions);
+}
+
 /* All the memory a checkpoint of m needs, with the counts set: what follows cannot fail. */
 static int checkpoint_reserve(const struct machine *m, struct checkpoint *c)
 {
     const struct sessions *s = &m->sessions;
     c->keys_count = m->keys.dirty_count + m->keys.gone.table.count;
     c->sessions_count = count_of(&s->dirty) + s->gone.table.count;
-    if (c->keys_count > 0 && (c->keys = mem_alloc_zero(c->keys_count * sizeof(*c->keys))) == NULL)
+    if (c->keys_count > 0 && (c->keys = pool_alloc_zero(keys_size(c))) == NULL)
         return ERR_NO_MEMORY;
-    if (c->sessions_count > 0 &&
-        (c->sessions = mem_alloc_zero(c->sessions_count * sizeof(*c->sessions))) == NULL)
+    if (c->sessions_count > 0 && (c->sessions = pool_alloc_zero(sessions_size(c))) == NULL)
         return ERR_NO_MEMORY;
     uint64_t ids = c->sessions_count * (uint64_t)CLIENT_ID_SIZE_MAX;
     return buf_reserve(&c->arena, m->keys.gone.bytes + s->dirty_bytes + ids);
@@ -93,7 +102,7 @@ static void fill_sessions(const struct sessions *s, struct checkpoint *c)
 
 int machine_freeze(struct machine *m, struct checkpoint **out_checkpoint)
 {
-    struct checkpoint *c = mem_alloc_zero(sizeof(*c));
+    struct checkpoint *c = pool_alloc_zero(sizeof(*c));
     if (c == NULL)
         return ERR_NO_MEMORY;
     int err = checkpoint_reserve(m, c);
@@ -118,10 +127,10 @@ void checkpoint_free(struct checkpoint *c)
         return;
     for (size_t i = 0; c->keys != NULL && i < c->keys_count; i++)
         entry_unref(c->keys[i].entry);
-    mem_free(c->keys);
-    mem_free(c->sessions);
+    pool_free(c->keys, keys_size(c));
+    pool_free(c->sessions, sessions_size(c));
     buf_fini(&c->arena);
-    mem_free(c);
+    pool_free(c, sizeof(*c));
 }
 
 /* ---- Restoring ----------------------------------------------------------------------------- */

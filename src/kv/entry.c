@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/pool.h"
 #include "kv/command.h"
 #include "kv/digest.h"
 
@@ -19,7 +19,7 @@ int entry_new(struct bytes key, struct bytes head, struct bytes tail, struct ent
     assert(key.size >= 1 && key.size <= KEY_SIZE_MAX);
     assert(head.size <= VALUE_SIZE_MAX && tail.size <= VALUE_SIZE_MAX - head.size);
 
-    struct entry *e = mem_alloc(sizeof(*e) + key.size + head.size + tail.size);
+    struct entry *e = pool_alloc(sizeof(*e) + key.size + head.size + tail.size);
     if (e == NULL)
         return ERR_NO_MEMORY;
     *e = (struct entry){
@@ -64,7 +64,7 @@ void entry_unref(struct entry *e)
     unsigned before = atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel);
     assert(before >= 1);
     if (before == 1)
-        mem_free(e);
+        pool_free(e, sizeof(*e) + e->key_size + e->value_size);
 }
 
 struct bytes entry_key(const struct entry *e)

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/pool.h"
 
 void names_init(struct names *n)
 {
@@ -17,7 +17,7 @@ void names_clear(struct names *n)
     while (!list_is_empty(&n->all)) {
         struct name *name = LIST_ENTRY(n->all.next, struct name, link);
         list_remove(&name->link);
-        mem_free(name);
+        pool_free(name, sizeof(*name) + name->size);
     }
     table_fini(&n->table);
     n->bytes = 0;
@@ -29,7 +29,7 @@ int names_add(struct names *n, struct bytes name)
     assert(table_find(&n->table, name) == NULL);
 
     TRY(table_reserve(&n->table));
-    struct name *added = mem_alloc(sizeof(*added) + name.size);
+    struct name *added = pool_alloc(sizeof(*added) + name.size);
     if (added == NULL)
         return ERR_NO_MEMORY;
     added->size = (uint32_t)name.size;
@@ -50,7 +50,7 @@ void names_drop(struct names *n, struct bytes name)
     n->bytes -= dropped->size;
     table_remove(&n->table, node);
     list_remove(&dropped->link);
-    mem_free(dropped);
+    pool_free(dropped, sizeof(*dropped) + dropped->size);
 }
 
 struct bytes name_bytes(const struct name *name)

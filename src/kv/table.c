@@ -4,7 +4,7 @@
 #include <assert.h>
 
 #include "base/hash.h"
-#include "base/mem.h"
+#include "base/pool.h"
 
 #define BUCKETS_MIN 16
 
@@ -32,12 +32,17 @@ static void link_node(struct table *t, struct table_node *node)
     *bucket = node;
 }
 
+static void buckets_free(const struct table *t)
+{
+    pool_free(t->buckets, t->buckets_count * sizeof(struct table_node *));
+}
+
 int table_reserve(struct table *t)
 {
     if (t->count < t->buckets_count)
         return 0;
     size_t wanted = t->buckets_count == 0 ? BUCKETS_MIN : t->buckets_count * 2;
-    struct table_node **buckets = mem_alloc_zero(wanted * sizeof(struct table_node *));
+    struct table_node **buckets = pool_alloc_zero(wanted * sizeof(struct table_node *));
     if (buckets == NULL)
         return ERR_NO_MEMORY;
     struct table grown = {
@@ -50,7 +55,7 @@ int table_reserve(struct table *t)
             node = next;
         }
     }
-    mem_free(t->buckets);
+    buckets_free(t);
     *t = grown;
     return 0;
 }
@@ -85,6 +90,6 @@ struct table_node *table_any(const struct table *t)
 
 void table_fini(struct table *t)
 {
-    mem_free(t->buckets);
+    buckets_free(t);
     *t = (struct table){.seed = t->seed};
 }

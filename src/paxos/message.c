@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "base/pool.h"
 
 const char *mode_name(enum mode mode)
 {
@@ -16,11 +17,15 @@ const char *mode_name(enum mode mode)
     return "unknown";
 }
 
+static size_t reports_size(uint32_t capacity)
+{
+    return sizeof(struct vote_reports) + capacity * sizeof(struct vote_report);
+}
+
 int reports_new(uint32_t capacity, struct vote_reports **out_reports)
 {
     assert(capacity <= REPORTS_MAX);
-    struct vote_reports *reports =
-        mem_alloc(sizeof(*reports) + capacity * sizeof(reports->items[0]));
+    struct vote_reports *reports = pool_alloc(reports_size(capacity));
     if (reports == NULL)
         return ERR_NO_MEMORY;
     atomic_init(&reports->refs, 1);
@@ -57,7 +62,7 @@ void reports_unref(struct vote_reports *reports)
         return;
     for (uint32_t i = 0; i < reports->count; i++)
         value_unref(reports->items[i].value);
-    mem_free(reports);
+    pool_free(reports, reports_size(reports->capacity));
 }
 
 void message_fini(struct message *m)

@@ -3,8 +3,8 @@
 
 #include <assert.h>
 
-#include "base/mem.h"
 #include "base/planted.h"
+#include "base/pool.h"
 
 int revoker_begin(struct revoker *v, struct interval interval, struct ballot b)
 {
@@ -12,7 +12,7 @@ int revoker_begin(struct revoker *v, struct interval interval, struct ballot b)
     assert(b.round > 0);
     uint64_t count = interval_count(interval);
     assert(count <= INTERVAL_SPAN_MAX);
-    struct adoption *adoptions = mem_alloc_zero((size_t)count * sizeof(*adoptions));
+    struct adoption *adoptions = pool_alloc_zero((size_t)count * sizeof(*adoptions));
     if (adoptions == NULL)
         return ERR_NO_MEMORY;
     *v = (struct revoker){
@@ -29,7 +29,7 @@ void revoker_fini(struct revoker *v)
 {
     for (uint64_t i = 0; i < v->adoptions_count; i++)
         value_unref(v->adoptions[i].value);
-    mem_free(v->adoptions);
+    pool_free(v->adoptions, (size_t)v->adoptions_count * sizeof(*v->adoptions));
     *v = (struct revoker){0};
 }
 

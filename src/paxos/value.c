@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/pool.h"
 
 static struct value noop = {.refs = 1, .kind = VALUE_NOOP};
 
@@ -25,7 +25,7 @@ int value_new(enum value_kind kind, struct tag tag, struct bytes bytes, struct v
     assert(bytes.size <= VALUE_BYTES_MAX);
     assert((kind == VALUE_BARRIER) == (bytes.size == 0));
 
-    struct value *v = mem_alloc(sizeof(*v) + bytes.size);
+    struct value *v = pool_alloc(sizeof(*v) + bytes.size);
     if (v == NULL)
         return ERR_NO_MEMORY;
     atomic_init(&v->refs, 1);
@@ -59,7 +59,7 @@ void value_unref(struct value *v)
     unsigned before = atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel);
     assert(before > 0);
     if (before == 1)
-        mem_free(v);
+        pool_free(v, sizeof(*v) + v->size);
 }
 
 struct bytes value_bytes(const struct value *v)

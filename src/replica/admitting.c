@@ -5,7 +5,6 @@
  */
 #include <assert.h>
 
-#include "base/mem.h"
 #include "base/planted.h"
 #include "kv/command.h"
 #include "replica/effects.h"
@@ -90,7 +89,7 @@ int admitting_on_op(struct replica *r, const struct replica_op *from)
     TRY(op_new(from, &op));
     int err = heap_push(&r->deadlines, &op->deadline, from->deadline_ns);
     if (err != 0) {
-        mem_free(op);
+        op_free(op);
         return err;
     }
     list_push_back(admitting_queue(r, from), &op->link);

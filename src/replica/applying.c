@@ -64,7 +64,7 @@ static int applying_answer_reads(struct replica *r, struct list *reads)
             entry_unref(answer.entry);
         else
             err = applying_give(r, op, &answer);
-        mem_free(op);
+        op_free(op);
         TRY(err);
     }
     return 0;
@@ -77,7 +77,7 @@ static int applying_expire_op(struct replica *r, struct op *op)
     if (op->kind == OP_READ) {
         list_remove(&op->link);
         int err = applying_answer(r, op, ANSWER_NO_QUORUM);
-        mem_free(op);
+        op_free(op);
         return err;
     }
     if (op->proposed)
@@ -85,7 +85,7 @@ static int applying_expire_op(struct replica *r, struct op *op)
     list_remove(&op->link);
     r->queue_bytes -= op->size;
     int err = applying_answer(r, op, ANSWER_NOT_APPLIED);
-    mem_free(op);
+    op_free(op);
     return err;
 }
 
@@ -126,14 +126,14 @@ static int applying_finish_batch(struct replica *r, struct batch *b, bool has_re
         struct result none = {.applied = true, .slot = machine_applied(r->machine)};
         int op_err = applying_answer_write(r, op, has_results ? &r->results[i] : &none);
         err = err != 0 ? err : op_err;
-        mem_free(op);
+        op_free(op);
     }
     int read_err = applying_answer_reads(r, &b->reads);
     err = err != 0 ? err : read_err;
     while (!list_is_empty(&b->reads)) {
         struct op *op = LIST_ENTRY(b->reads.next, struct op, link);
         list_remove(&op->link);
-        mem_free(op);
+        op_free(op);
     }
     batch_free(b);
     return err;

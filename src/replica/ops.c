@@ -4,13 +4,13 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/pool.h"
 
 int op_new(const struct replica_op *from, struct op **out_op)
 {
     struct bytes data = from->kind == OP_WRITE ? from->command : from->key;
     assert(data.size > 0 && data.size <= VALUE_BYTES_MAX);
-    struct op *op = mem_alloc(sizeof(*op) + data.size);
+    struct op *op = pool_alloc(sizeof(*op) + data.size);
     if (op == NULL)
         return ERR_NO_MEMORY;
     *op = (struct op){
@@ -24,6 +24,12 @@ int op_new(const struct replica_op *from, struct op **out_op)
     memcpy(op->data, data.data, data.size);
     *out_op = op;
     return 0;
+}
+
+void op_free(struct op *op)
+{
+    assert(list_is_empty(&op->link));
+    pool_free(op, sizeof(*op) + op->size);
 }
 
 struct bytes op_data(const struct op *op)
@@ -54,14 +60,14 @@ int batch_gather(struct list *queue, struct list *reads, uint32_t bytes_max, str
     assert(!list_is_empty(queue) || !list_is_empty(reads));
     uint32_t count = 0;
     TRY(batch_write_commands(queue, bytes_max, scratch, &count));
-    struct batch *b = mem_alloc(sizeof(*b));
+    struct batch *b = pool_alloc(sizeof(*b));
     if (b == NULL)
         return ERR_NO_MEMORY;
     *b = (struct batch){.writes_count = count};
     enum value_kind kind = count > 0 ? VALUE_BATCH : VALUE_BARRIER;
     int err = value_new(kind, tag, buf_bytes(scratch), &b->value);
     if (err != 0) {
-        mem_free(b);
+        pool_free(b, sizeof(*b));
         return err;
     }
     list_init(&b->writes);
@@ -85,5 +91,5 @@ void batch_free(struct batch *b)
     assert(list_is_empty(&b->writes));
     assert(list_is_empty(&b->reads));
     value_unref(b->value);
-    mem_free(b);
+    pool_free(b, sizeof(*b));
 }

@@ -33,6 +33,8 @@ struct op {
 
 /* Copies what it keeps. ERR_NO_MEMORY. */
 int op_new(const struct replica_op *from, struct op **out_op) MUST_CHECK;
+/* In no list and in no heap any more. */
+void op_free(struct op *op);
 struct bytes op_data(const struct op *op);
 
 struct batch {

@@ -14,8 +14,8 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/planted.h"
+#include "base/pool.h"
 #include "replica/internal.h"
 
 /* When the log is all but full, a node proposes 2 MiB of writes a second. */
@@ -98,7 +98,7 @@ static int proposing_open(struct replica *r, uint64_t number, bool is_claim)
     struct slot *slot = NULL;
     TRY(slots_get(&r->slots, number, &slot));
     assert(slot->proposal == NULL && slot->chosen == NULL);
-    struct proposal *p = mem_alloc_zero(sizeof(*p));
+    struct proposal *p = pool_alloc_zero(sizeof(*p));
     if (p == NULL)
         return ERR_NO_MEMORY;
     p->slot = number;
@@ -119,7 +119,7 @@ void proposing_drop(struct replica *r, struct slot *slot)
     r->claims -= p->is_claim;
     list_remove(&p->link);
     proposer_fini(&p->proposer);
-    mem_free(p);
+    pool_free(p, sizeof(*p));
     slot->proposal = NULL;
 }
 
@@ -152,7 +152,7 @@ void proposing_requeue(struct replica *r, struct slot *slot)
         struct op *op = LIST_ENTRY(b->writes.prev, struct op, link);
         list_remove(&op->link);
         if (op->answered) {
-            mem_free(op);
+            op_free(op);
             continue;
         }
         op->proposed = false;

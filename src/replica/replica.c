@@ -70,7 +70,7 @@ static void ops_free(struct list *ops)
     while (!list_is_empty(ops)) {
         struct op *op = LIST_ENTRY(ops->next, struct op, link);
         list_remove(&op->link);
-        mem_free(op);
+        op_free(op);
     }
 }
 

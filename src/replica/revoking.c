@@ -12,8 +12,8 @@
  */
 #include <assert.h>
 
-#include "base/mem.h"
 #include "base/planted.h"
+#include "base/pool.h"
 #include "replica/internal.h"
 
 #define WAIT_NS_MAX (40 * NS_PER_MS)
@@ -24,7 +24,7 @@ void revoking_drop(struct replica *r, uint32_t index)
     if (v == NULL)
         return;
     revoker_fini(&v->revoker);
-    mem_free(v);
+    pool_free(v, sizeof(*v));
     r->watches[index].revocation = NULL;
 }
 
@@ -70,12 +70,12 @@ int revoking_begin(struct replica *r, uint32_t index, uint64_t first, uint64_t l
     struct interval i = {.first = first, .stride = replica_members(r)->count};
     i.last = first + (last - first) / i.stride * i.stride;
     assert(replica_coordinator(r, first) == index);
-    struct revocation *v = mem_alloc_zero(sizeof(*v));
+    struct revocation *v = pool_alloc_zero(sizeof(*v));
     if (v == NULL)
         return ERR_NO_MEMORY;
     int err = revoker_begin(&v->revoker, i, revoking_ballot(r, index, i));
     if (err != 0) {
-        mem_free(v);
+        pool_free(v, sizeof(*v));
         return err;
     }
     w->revocation = v;

@@ -16,6 +16,7 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "base/pool.h"
 #include "node/monotime.h"
 #include "service/batch_answers.h"
 #include "service/kv_answer.h"
@@ -74,7 +75,7 @@ static void batch_op_free(struct batch_op *o)
 {
     list_remove(&o->op.link);
     buf_fini(&o->bytes);
-    mem_free(o);
+    pool_free(o, sizeof(*o));
 }
 
 static void ops_free(struct list *ops)
@@ -319,7 +320,7 @@ static struct batch_op *batch_take_spare(struct batch *b)
         b->spare_count--;
         return o;
     }
-    struct batch_op *o = mem_alloc_zero(sizeof(*o));
+    struct batch_op *o = pool_alloc_zero(sizeof(*o));
     if (o == NULL)
         return NULL;
     list_init(&o->op.link);

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "base/mem.h"
+#include "base/pool.h"
 #include "wire/pack.h"
 
 #define ALIGNMENT alignof(max_align_t)
@@ -11,6 +11,7 @@
 
 struct wire_block {
     struct wire_block *next;
+    size_t size; /* With this head. */
     alignas(max_align_t) uint8_t data[];
 };
 
@@ -32,7 +33,7 @@ void wire_arena_fini(struct wire_arena *a)
 {
     while (a->blocks != NULL) {
         struct wire_block *next = a->blocks->next;
-        mem_free(a->blocks);
+        pool_free(a->blocks, a->blocks->size);
         a->blocks = next;
     }
     arena_use_room(a);
@@ -46,12 +47,13 @@ void wire_arena_begin(struct wire_arena *a, size_t size_max)
 
 static struct wire_block *arena_add_block(struct wire_arena *a, size_t size)
 {
-    struct wire_block *block = mem_alloc(sizeof(*block) + size);
+    struct wire_block *block = pool_alloc(sizeof(*block) + size);
     if (block == NULL) {
         a->err = ERR_NO_MEMORY;
         return NULL;
     }
     block->next = a->blocks;
+    block->size = sizeof(*block) + size;
     a->blocks = block;
     return block;
 }

@@ -235,6 +235,7 @@ static bool bench_step_replica(struct bench *b, uint32_t node, const struct even
         mem_fail_after(-1);
         b->memory -= (long)(mem_allocations() - before);
     }
+    b->allocations += mem_allocations() - before;
     b->dead[node] = err != 0;
     /* A failure is neither swallowed nor made up. */
     bool has_failed = is_short && b->memory < 0;
@@ -255,7 +256,7 @@ void bench_step(struct bench *b, uint32_t node, struct event event)
     }
     if (e->writes_count > 0)
         b->to_sync[node] = e->write_sequence;
-    for (size_t i = 0; i < e->writes_count; i++)
+    for (size_t i = 0; i < e->writes_count && !b->no_disk; i++)
         disk_write(&b->disks[node], &e->writes[i]);
     for (size_t i = 0; i < e->sends_count; i++) {
         struct message *m = &e->sends[i].message;
@@ -380,7 +381,7 @@ void bench_run(struct bench *b, uint64_t ms)
  * ----------------------------------------------------------------------------
  */
 
-static void bench_write(struct bench *b, uint32_t node, uint64_t handle, const struct command *c)
+void bench_write(struct bench *b, uint32_t node, uint64_t handle, const struct command *c)
 {
     struct buf encoded = {0};
     int err = command_encode(c, &encoded);

@@ -58,6 +58,8 @@ struct bench {
     uint64_t to_sync[MEMBERS_MAX];
     bool stalled[MEMBERS_MAX]; /* Its disk does not sync in bench_run. */
     bool dead[MEMBERS_MAX];    /* Neither steps nor gets messages. */
+    bool no_disk;              /* Nothing is kept of what is written: no restart, no fetch. */
+    unsigned long allocations; /* Made by the replicas' steps. */
     bool checkpoints;
     uint64_t checkpoint_slot[MEMBERS_MAX]; /* To be said to be written; 0: none is. */
     uint64_t frozen_slot[MEMBERS_MAX];     /* Of the last checkpoint that was handed out. */
@@ -110,6 +112,7 @@ void bench_deliver(struct bench *b);
 void bench_run(struct bench *b, uint64_t ms);
 
 /* Operations; handle < BENCH_ANSWERS, the deadline 10 s ahead. They wait for a tick. */
+void bench_write(struct bench *b, uint32_t node, uint64_t handle, const struct command *c);
 void bench_put(struct bench *b, uint32_t node, uint64_t handle, const char *key, const char *value);
 void bench_append(struct bench *b, uint32_t node, uint64_t handle, const char *key,
                   const char *value, const char *client_id, uint64_t op_id);
