@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/pool.h"
 #include "wire/kv_wire.h"
 
 const char *dkv_status_text(enum dkv_status status)
@@ -42,7 +42,7 @@ const char *dkv_status_text(enum dkv_status status)
 /* The public struct says const: its reader does not own the bytes, the answer does. */
 static void answer_bytes_free(struct dkv_bytes *b)
 {
-    mem_free((void *)(uintptr_t)b->data);
+    pool_free((void *)(uintptr_t)b->data, b->size + 1);
     *b = (struct dkv_bytes){0};
 }
 
@@ -55,7 +55,7 @@ void dkv_answer_fini(struct dkv_answer *answer)
 /* With a NUL behind it, for a caller that knows it to be text. */
 static int answer_copy(struct bytes from, bool *out_has, struct dkv_bytes *out)
 {
-    uint8_t *copy = mem_alloc(from.size + 1);
+    uint8_t *copy = pool_alloc(from.size + 1);
     if (copy == NULL)
         return ERR_NO_MEMORY;
     if (from.size > 0)

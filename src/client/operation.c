@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/pool.h"
 #include "client/answer.h"
 #include "client/client.h"
 #include "wire/kv_wire.h"
@@ -34,6 +34,12 @@ static bool operation_has_session(const struct operation *op)
 
 /* ---- The end ------------------------------------------------------------------------------- */
 
+void operation_free(struct operation *op)
+{
+    if (op != NULL)
+        pool_free(op, sizeof(*op) + op->bytes_size);
+}
+
 static void operation_finish(struct operation *op, enum dkv_status status, const char *text)
 {
     struct dkv_client *client = op->client;
@@ -48,7 +54,7 @@ static void operation_finish(struct operation *op, enum dkv_status status, const
 
     op->on_answer(op->context, &op->answer);
     dkv_answer_fini(&op->answer);
-    mem_free(op);
+    operation_free(op);
 
     pthread_mutex_lock(&client->lock);
     client->ending--;

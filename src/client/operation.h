@@ -29,6 +29,7 @@ struct operation {
     struct dkv_answer answer;
     void (*on_answer)(void *context, struct dkv_answer *answer);
     void *context;
+    size_t bytes_size;
     uint8_t bytes[]; /* Key, value, expected. */
 };
 
@@ -36,6 +37,9 @@ static inline bool operation_is_write(const struct operation *op)
 {
     return op->kind != DKV_GET;
 }
+
+/* It is in no list, and its answer is empty. NULL is fine. */
+void operation_free(struct operation *op);
 
 /* Begin its first attempt, or (as the timer does) the next one. context is the operation. */
 void operation_attempt(void *context);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/pool.h"
 #include "client/client.h"
 #include "client/operation.h"
 
@@ -69,9 +69,10 @@ static enum wire_consistency wire_consistency_of(enum dkv_consistency consistenc
 static struct operation *operation_new(struct dkv_client *client, const struct dkv_op *from)
 {
     size_t size = from->key.size + from->value.size + from->expected.size;
-    struct operation *op = mem_alloc_zero(sizeof(*op) + size);
+    struct operation *op = pool_alloc_zero(sizeof(*op) + size);
     if (op == NULL)
         return NULL;
+    op->bytes_size = size;
     uint8_t *at = op->bytes;
     struct bytes key = operation_keep(&at, from->key);
     struct bytes value = operation_keep(&at, from->value);
@@ -199,7 +200,7 @@ enum dkv_status dkv_submit(struct dkv_client *client, const struct dkv_op *op,
         operation_attempt(made);
         return DKV_OK;
     }
-    mem_free(made);
+    operation_free(made);
     if (out_text != NULL)
         *out_text = text;
     return status;

@@ -1,5 +1,5 @@
 /*
- * internal.h -- what the files of node/ share: the node itself. Nobody else includes it.
+ * internal.h -- what the files of node/ share: the node itself. Nobody else includes it but tests.
  *
  * All of it is the loop's, unless it says otherwise.
  */

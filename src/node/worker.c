@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/list.h"
+#include "base/pool.h"
 
 static void *worker_main(void *arg)
 {
@@ -14,6 +15,7 @@ static void *worker_main(void *arg)
         mailbox_sleep(&w->mailbox);
         if (mailbox_run(&w->mailbox, w->owner) && w->after != NULL)
             w->after(w->owner);
+        pool_give_back(); /* What it has freed is what the loop needs next. */
     }
     return NULL;
 }

@@ -161,9 +161,9 @@ struct dkv_answer {
     uint64_t floor; /* As it was sent with it. */
     uint64_t born;
     bool has_value;            /* GET: the value. APPEND: the value that resulted. */
-    struct dkv_bytes value;    /* Owned by the answer. */
+    struct dkv_bytes value;    /* Owned by the answer; its size stays as it is. */
     bool has_previous;         /* A write with want_previous, or a failed comparison. */
-    struct dkv_bytes previous; /* Owned by the answer. */
+    struct dkv_bytes previous; /* The same. */
 };
 
 void dkv_answer_fini(struct dkv_answer *answer);
