@@ -364,6 +364,8 @@ void coordinating_on_progress(struct replica *r, uint32_t from, const struct pro
 /* watching.c */
 void watching_start(struct replica *r);
 int watching_tick(struct replica *r) MUST_CHECK;
+/* A fetch has brought all that a peer had in one piece: ask for what comes behind. */
+int watching_ask_rest(struct replica *r) MUST_CHECK;
 /* See what has become known of the member's slots. */
 void watching_advance(struct replica *r, uint32_t index);
 /* How long the member may be silent about a slot. */

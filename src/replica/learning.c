@@ -312,9 +312,12 @@ int learning_tick_fetch(struct replica *r)
         replica_wake_at(r, f->deadline_ns);
     if (!f->active && !f->useless && learning_has_room(r)) {
         uint32_t source = learning_find_source(r, r->chosen_to + (f->eager ? 1 : FAR_BEHIND));
+        bool goes_on = f->eager;
         f->eager = false;
         if (source != MEMBER_NONE)
             TRY(learning_fetch(r, source));
+        else if (goes_on && replica_is_coordinated(r))
+            TRY(watching_ask_rest(r));
     }
     return 0;
 }

@@ -191,6 +191,25 @@ static int watching_ask(struct replica *r, uint32_t index)
     return asking_send(r, interval_clip(i, i.first, i.first + ASK_SPAN));
 }
 
+/*
+ * Who lacked one decision may lack more, and others lack other ones: then each is ahead of the rest
+ * by a slot or two in turn, and without this the log would move on by those with each heartbeat.
+ */
+int watching_ask_rest(struct replica *r)
+{
+    uint32_t n = replica_members(r)->count;
+    uint64_t last = min_u64(r->frontier, replica_window_end(r));
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t first = replica_slot_of(r, i, r->chosen_to + 1);
+        if (first > last)
+            continue;
+        struct interval rest = {.first = first, .stride = n};
+        rest.last = first + (last - first) / n * n;
+        TRY(asking_send(r, interval_clip(rest, first, first + ASK_SPAN)));
+    }
+    return 0;
+}
+
 static int watching_revoke(struct replica *r, uint32_t index, uint64_t first)
 {
     struct watch *w = &r->watches[index];
