@@ -37,6 +37,13 @@ void rpc_handover_receive(void *object)
 #endif
 }
 
+/*
+ * Each look into the queue handles one socket, and many have no event to give: part of a message,
+ * or the other side's word that it has received. After so many in a row nothing more is there, most
+ * likely.
+ */
+#define QUIET_MAX 2
+
 /* ---- Events -------------------------------------------------------------------------------- */
 
 /* Is there one, or will there be one by then? */
@@ -76,11 +83,16 @@ void rpc_poller_wait(struct rpc_poller *p, uint64_t until_ns)
 void rpc_poller_run(struct rpc_poller *p, unsigned max)
 {
     assert(rpc_poller_is_adopted(p) && !p->running);
-    for (unsigned i = 0; i < max; i++) {
-        if (!p->has_event && !poller_next(p, gpr_inf_past(GPR_CLOCK_MONOTONIC)))
-            return;
-        p->has_event = false;
-        poller_handle(p);
+    unsigned quiet = 0;
+    for (unsigned i = 0; i < max && quiet < QUIET_MAX;) {
+        if (p->has_event || poller_next(p, gpr_inf_past(GPR_CLOCK_MONOTONIC))) {
+            p->has_event = false;
+            poller_handle(p);
+            quiet = 0;
+            i++;
+        } else {
+            quiet++;
+        }
     }
 }
 
