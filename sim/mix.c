@@ -155,11 +155,13 @@ static void mix_draw_clients(struct mix *m, struct prng *p)
     c->quorum_ppm = mix_ppm(p, MILLION);
 }
 
-/* How far nodes skip, reserve and take over: mostly little, so that every border is met often. */
+/*
+ * How far nodes skip, reserve and take over: little, so that every border is met often. (With the
+ * 16,384 slots that real nodes reserve, a world of crashes has hundreds of thousands of NOOPs, and
+ * its restarts take the time of a hundred other worlds; kills.sh is for that.)
+ */
 static void mix_draw_spans(struct mix *m, struct prng *p)
 {
-    if (prng_chance(p, 50000))
-        return;
     struct replica_tuning *t = &m->tuning;
     t->reserve_slots = mix_scale(p, 16, 1024);
     t->ahead_slots_min = mix_scale(p, 4, 64);

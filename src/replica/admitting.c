@@ -34,7 +34,7 @@ static enum answer_status admitting_check(const struct replica *r, const struct 
 {
     const struct replica_tuning *t = &r->options.tuning;
     if (r->stats.queued_ops >= t->queue_ops_max || r->stats.queued_bytes >= t->queue_bytes_max ||
-        replica_log_memory(r) >= t->log_bytes_max)
+        replica_log_waits_above(r, t->log_bytes_max - 1))
         return ANSWER_QUEUE_FULL;
     /* What makes room is let in. */
     if (op->kind == OP_WRITE && machine_bytes(r->machine) >= t->state_bytes_max &&

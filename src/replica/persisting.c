@@ -67,14 +67,18 @@ static int persisting_write_chosen_to(struct replica *r)
     return 0;
 }
 
-/* NOOPs cost memory, and time at the next start, but little of either: their bytes count. */
+/* NOOPs cost memory, and time at the next start, but little of either: so many are as one value. */
+#define NOOPS_A_VALUE 8
+
 static bool persisting_wants_checkpoint(struct replica *r)
 {
     const struct replica_tuning *t = &r->options.tuning;
     uint64_t applied = machine_applied(r->machine);
     if (r->checkpointing || replica_is_forgetting(r) || applied == r->checkpoint_slot)
         return false;
-    if (r->values_applied >= t->checkpoint_slots || replica_log_memory(r) >= t->checkpoint_bytes ||
+    if (r->values_applied >= t->checkpoint_slots ||
+        (applied - r->durable_applied) / NOOPS_A_VALUE >= t->checkpoint_slots ||
+        replica_log_memory(r) >= t->checkpoint_bytes ||
         r->now_ns - r->checkpoint_ns >= t->checkpoint_ns)
         return true;
     replica_wake_at(r, r->checkpoint_ns + t->checkpoint_ns);

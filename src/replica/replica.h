@@ -49,7 +49,8 @@ struct replica_tuning {
     uint64_t hedge_min_ns;       /* How long a hole is left alone, at least: 10 ms, */
     uint64_t hedge_max_ns;       /* and at most: 200 ms; up to as much again at random. */
     uint64_t heartbeat_ns;       /* 100 ms */
-    uint64_t checkpoint_slots;   /* A checkpoint after so many slots that are not NOOP: 10,000, */
+    uint64_t checkpoint_slots;   /* A checkpoint after so many slots that are not NOOP (10,000), or
+                                    eight times as many of any kind, */
     uint64_t checkpoint_bytes;   /* or so many bytes of log in memory: 32 MiB, */
     uint64_t checkpoint_ns;      /* or so long after the last one: 10 s. */
     uint64_t log_bytes_max;      /* Log in memory; above it clients are turned away, and

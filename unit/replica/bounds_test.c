@@ -303,6 +303,46 @@ static void skipped_slots_ask_for_no_checkpoint(void **state)
     close_bench(b);
 }
 
+/* But their number is one in the end: who starts again reads all of them. */
+static void many_skipped_slots_ask_for_a_checkpoint(void **state)
+{
+    (void)state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.checkpoint_slots = 100;
+    struct bench *b = mem_alloc(sizeof(*b));
+    assert_non_null(b);
+    bench_open_mode(b, 3, true, &tuning, MODE_COORDINATED);
+    uint64_t puts = 0;
+    /* Each write lies behind what its node has skipped ahead. */
+    while (puts < 90 && b->frozen_slot[0] == 0) {
+        bench_put(b, puts % 2, puts, "k", "v");
+        bench_run(b, 60);
+        puts++;
+    }
+    assert_in_range(b->frozen_slot[0], 800, 1000);
+    close_bench(b);
+}
+
+/* A log that is full of what is not decided yet: to refuse operations would leave it so for ever.
+ */
+static void an_undecided_log_is_no_reason_to_refuse(void **state)
+{
+    (void)state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.log_bytes_max = 64;
+    struct bench *b = mem_alloc(sizeof(*b));
+    assert_non_null(b);
+    bench_open_mode(b, 3, true, &tuning, MODE_CLASSIC);
+    for (uint64_t i = 0; i < 3; i++)
+        bench_put(b, 0, i, "k", "v");
+    bench_run(b, 1000);
+    for (uint64_t i = 0; i < 3; i++) {
+        assert_true(b->answers[i].given);
+        assert_int_equal(b->answers[i].status, ANSWER_OK);
+    }
+    close_bench(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +355,8 @@ int main(void)
         cmocka_unit_test(writes_slow_down_in_coordinated_mode),
         cmocka_unit_test(what_a_checkpoint_covers_is_forgotten_little_by_little),
         cmocka_unit_test(skipped_slots_ask_for_no_checkpoint),
+        cmocka_unit_test(many_skipped_slots_ask_for_a_checkpoint),
+        cmocka_unit_test(an_undecided_log_is_no_reason_to_refuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
