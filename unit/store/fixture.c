@@ -9,7 +9,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "kv/command.h"
+
+static struct temp temp;
+const char *const fixture_dir = temp.path;
+
+int fixture_setup(void **state)
+{
+    (void)state;
+    temp_init(&temp);
+    return 0;
+}
+
+int fixture_teardown(void **state)
+{
+    (void)state;
+    temp_fini(&temp);
+    assert_int_equal(mem_outstanding(), 0);
+    return 0;
+}
 
 const struct identity fixture_identity = {
     .cluster = "dkv",
@@ -37,6 +56,15 @@ struct acceptor_store *fixture_open(const char *dir)
     if (err != 0)
         fail_msg("cannot open: %s", error.text);
     return s;
+}
+
+int fixture_try_open(const char *dir, struct store_error *error)
+{
+    struct acceptor_store_options options = fixture_options(dir);
+    struct acceptor_store *s = NULL;
+    int err = acceptor_store_open(&options, &s, error);
+    acceptor_store_close(s);
+    return err;
 }
 
 struct value *fixture_batch(uint64_t sequence, size_t size)
@@ -101,6 +129,51 @@ void fixture_fill(struct acceptor_store *s, uint64_t count, size_t size)
                                     fixture_chosen_to(slot)};
         assert_int_equal(fixture_commit(s, records, 2, &error), 0);
     }
+}
+
+int fixture_see(void *context, const struct durable *d)
+{
+    struct fixture_seen *seen = context;
+    if (seen->fail_after >= 0 && seen->fail_after-- == 0)
+        return ERR_CORRUPT;
+    switch (d->kind) {
+    case DURABLE_VOTE:
+        assert_true(seen->votes == 0 || d->slot > seen->slot_last);
+        seen->slot_last = d->slot;
+        seen->slot_min = seen->votes++ == 0 ? d->slot : seen->slot_min;
+        return 0;
+    case DURABLE_LEARNT:
+        seen->learnt++;
+        assert_int_equal(d->value->tag.sequence, 500 + d->slot);
+        return 0;
+    case DURABLE_CHOSEN_TO:
+        seen->chosen_to = d->slot;
+        return 0;
+    case DURABLE_PEER:
+        seen->peers++;
+        assert_int_equal(d->disk_id[0], d->peer);
+        return 0;
+    case DURABLE_ADMITTED:
+        seen->admitted++;
+        return 0;
+    case DURABLE_RESERVED:
+    case DURABLE_PROMISED_RANGE:
+    case DURABLE_VOTED_NOOP:
+    case DURABLE_LEARNT_NOOP:
+        break;
+    }
+    return ERR_INVALID;
+}
+
+int fixture_see_chosen(void *context, uint64_t slot, struct value *v)
+{
+    struct fixture_chosen *c = context;
+    if (c->fail_after >= 0 && c->fail_after-- == 0)
+        return ERR_CLOSED;
+    assert_int_equal(slot, c->next++);
+    assert_int_equal(v->tag.sequence, slot % 10 == 0 ? 500 + slot : slot);
+    c->count++;
+    return 0;
 }
 
 static bool fixture_on_part(void *context)

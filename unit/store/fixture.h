@@ -10,6 +10,15 @@
 #include "store/acceptor_store.h"
 #include "store/state_store.h"
 
+/*
+ * The directory of the test at hand, empty after fixture_setup. fixture_teardown ends the test when
+ * anything is left allocated.
+ */
+extern const char *const fixture_dir;
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+#define FIXTURE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
 /* Node 1 of {1, 2, 3}, cluster "dkv". */
 extern const struct identity fixture_identity;
 
@@ -18,6 +27,9 @@ struct acceptor_store_options fixture_options(const char *dir);
 
 /* Open, or end the test. */
 struct acceptor_store *fixture_open(const char *dir);
+
+/* Open and close: what failed. */
+int fixture_try_open(const char *dir, struct store_error *error);
 
 /* A batch of one put of `size` bytes; its tag's sequence is `sequence`. One reference. */
 struct value *fixture_batch(uint64_t sequence, size_t size);
@@ -37,6 +49,29 @@ int fixture_commit_only(struct acceptor_store *s, struct durable *records, size_
 
 /* Votes for slots 1..count of `size` bytes each, chosen up to `count`, committed one by one. */
 void fixture_fill(struct acceptor_store *s, uint64_t count, size_t size);
+
+/* What acceptor_store_load showed, counted; a learnt value has the sequence 500 + slot. */
+struct fixture_seen {
+    int votes;
+    int learnt;
+    int peers;
+    int admitted;
+    uint64_t chosen_to;
+    uint64_t slot_min;
+    uint64_t slot_last;
+    int fail_after; /* -1: never. */
+};
+
+int fixture_see(void *context, const struct durable *d);
+
+/* What acceptor_store_read_chosen showed: slot by slot, every tenth learnt, the others votes. */
+struct fixture_chosen {
+    uint64_t next;
+    uint64_t count;
+    int fail_after;
+};
+
+int fixture_see_chosen(void *context, uint64_t slot, struct value *v);
 
 /* Write a checkpoint, in one part if it is a small one. */
 int fixture_write(struct state_store *s, struct checkpoint *c, struct store_error *error);

@@ -13,23 +13,13 @@
 #include "base/mem.h"
 #include "store/journal.h"
 
-static struct temp temp;
 static char path[TEMP_PATH_MAX + 32];
 static const uint8_t disk[DISK_ID_SIZE] = {1, 2, 3};
 
 static int setup(void **state)
 {
-    (void)state;
-    temp_init(&temp);
-    (void)snprintf(path, sizeof(path), "%s/journal", temp.path);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    temp_fini(&temp);
-    assert_int_equal(mem_outstanding(), 0);
+    assert_int_equal(fixture_setup(state), 0);
+    (void)snprintf(path, sizeof(path), "%s/journal", fixture_dir);
     return 0;
 }
 
@@ -299,7 +289,7 @@ static void test_a_start_finds_what_was_not_merged(void **state)
 {
     (void)state;
     struct store_error error;
-    struct acceptor_store *s = fixture_open(temp.path);
+    struct acceptor_store *s = fixture_open(fixture_dir);
     for (uint64_t slot = 1; slot <= 60; slot++) {
         commit_vote(s, slot, 300);
         /* Sometimes a part is merged; it is seen then, and not before. */
@@ -312,7 +302,7 @@ static void test_a_start_finds_what_was_not_merged(void **state)
         if (slot % 20 == 0) {
             assert_true(acceptor_store_unmerged(s) > 0);
             acceptor_store_close(s);
-            s = fixture_open(temp.path);
+            s = fixture_open(fixture_dir);
             assert_int_equal(acceptor_store_unmerged(s), 0);
             assert_int_equal(acceptor_store_chosen_to(s), slot);
             assert_votes(s, slot);
@@ -325,12 +315,12 @@ static void test_a_start_finds_what_was_not_merged(void **state)
 static void test_more_than_the_journal_holds(void **state)
 {
     (void)state;
-    struct acceptor_store *s = fixture_open(temp.path);
+    struct acceptor_store *s = fixture_open(fixture_dir);
     for (uint64_t slot = 1; slot <= 20; slot++)
         commit_vote(s, slot, 700000);
     assert_true(acceptor_store_chosen_to(s) > 5);
     acceptor_store_close(s);
-    s = fixture_open(temp.path);
+    s = fixture_open(fixture_dir);
     assert_votes(s, 20);
     acceptor_store_close(s);
 }
@@ -354,7 +344,7 @@ static void *merge_along(void *context)
 static void test_merging_while_committing(void **state)
 {
     (void)state;
-    struct merging m = {.store = fixture_open(temp.path)};
+    struct merging m = {.store = fixture_open(fixture_dir)};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, merge_along, &m), 0);
     for (uint64_t slot = 1; slot <= 150; slot++)
@@ -363,7 +353,7 @@ static void test_merging_while_committing(void **state)
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_int_equal(m.err, 0);
     acceptor_store_close(m.store);
-    struct acceptor_store *s = fixture_open(temp.path);
+    struct acceptor_store *s = fixture_open(fixture_dir);
     assert_votes(s, 150);
     acceptor_store_close(s);
 }
@@ -373,14 +363,14 @@ static void test_cut_short_and_damaged(void **state)
 {
     (void)state;
     struct store_error error;
-    struct acceptor_store *s = fixture_open(temp.path);
-    struct acceptor_store_options options = fixture_options(temp.path);
+    struct acceptor_store *s = fixture_open(fixture_dir);
+    struct acceptor_store_options options = fixture_options(fixture_dir);
     for (uint64_t slot = 1; slot <= 5; slot++)
         commit_vote(s, slot, 50);
     acceptor_store_close(s);
-    (void)snprintf(path, sizeof(path), "%s/acceptor/journal", temp.path);
+    (void)snprintf(path, sizeof(path), "%s/acceptor/journal", fixture_dir);
     damage(4 * JOURNAL_BLOCK, true);
-    s = fixture_open(temp.path);
+    s = fixture_open(fixture_dir);
     assert_votes(s, 4);
 
     for (uint64_t slot = 5; slot <= 9; slot++)
@@ -402,7 +392,7 @@ static void test_a_commit_allocates_nothing(void **state)
 {
     (void)state;
     struct store_error error;
-    struct acceptor_store *s = fixture_open(temp.path);
+    struct acceptor_store *s = fixture_open(fixture_dir);
     struct value *v = fixture_batch(1001, 3000);
     struct durable vote = fixture_vote(1, v);
     assert_int_equal(acceptor_store_commit(s, &vote, 1, &error), 0);
@@ -418,8 +408,8 @@ static void test_a_start_without_memory(void **state)
 {
     (void)state;
     struct store_error error;
-    struct acceptor_store_options options = fixture_options(temp.path);
-    struct acceptor_store *s = fixture_open(temp.path);
+    struct acceptor_store_options options = fixture_options(fixture_dir);
+    struct acceptor_store *s = fixture_open(fixture_dir);
     for (uint64_t slot = 1; slot <= 5; slot++)
         commit_vote(s, slot, 50);
     acceptor_store_close(s);
@@ -438,7 +428,7 @@ static void test_a_start_without_memory(void **state)
     acceptor_store_close(s);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

@@ -9,26 +9,9 @@
 #include "base/prng.h"
 #include "store/verify.h"
 
-static struct temp temp;
-
-static int setup(void **state)
-{
-    (void)state;
-    temp_init(&temp);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    temp_fini(&temp);
-    assert_int_equal(mem_outstanding(), 0);
-    return 0;
-}
-
 static struct acceptor_store_options options_of(enum mode mode)
 {
-    struct acceptor_store_options options = fixture_options(temp.path);
+    struct acceptor_store_options options = fixture_options(fixture_dir);
     options.identity.mode = mode;
     return options;
 }
@@ -175,7 +158,6 @@ static void assert_mode_refused(enum mode mode, const char *text)
 
 static void test_a_directory_keeps_its_mode(void **state)
 {
-    (void)state;
     acceptor_store_close(open_coordinated());
     assert_mode_refused(MODE_CLASSIC, "made for mode coordinated, and keeps it");
     struct acceptor_store *s = open_coordinated();
@@ -193,9 +175,10 @@ static void test_a_directory_keeps_its_mode(void **state)
     assert_int_equal(fixture_commit(s, &d, 1, &error), 0);
     acceptor_store_close(s);
 
-    temp_fini(&temp);
-    temp_init(&temp);
-    acceptor_store_close(fixture_open(temp.path));
+    /* In another directory. */
+    assert_int_equal(fixture_teardown(state), 0);
+    assert_int_equal(fixture_setup(state), 0);
+    acceptor_store_close(fixture_open(fixture_dir));
     assert_mode_refused(MODE_COORDINATED, "made for mode classic, and keeps it");
 }
 
@@ -442,7 +425,7 @@ static void test_a_directory_is_verified(void **state)
     };
     assert_int_equal(fixture_commit(s, records, 7, &error), 0);
     acceptor_store_close(s);
-    assert_int_equal(store_verify(temp.path, note_bad, bad, &report, &error), 0);
+    assert_int_equal(store_verify(fixture_dir, note_bad, bad, &report, &error), 0);
     assert_string_equal(bad, "");
     assert_int_equal(report.bad, 0);
     assert_int_equal(report.records[RECORD_TABLE_RANGES], 4);
@@ -451,7 +434,7 @@ static void test_a_directory_is_verified(void **state)
     struct durable more = fixture_chosen_to(4098); /* Promised only. */
     assert_int_equal(fixture_commit(s, &more, 1, &error), 0);
     acceptor_store_close(s);
-    assert_int_equal(store_verify(temp.path, note_bad, bad, &report, &error), 0);
+    assert_int_equal(store_verify(fixture_dir, note_bad, bad, &report, &error), 0);
     assert_int_equal(report.bad, 1);
     assert_non_null(strstr(bad, "slot 4098 is chosen, but its value is missing"));
 }
@@ -459,13 +442,13 @@ static void test_a_directory_is_verified(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_intervals_are_loaded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_same_interval_again_replaces, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_directory_keeps_its_mode, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_highest_ballot_counts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_is_chosen, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_against_a_naive_twin, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_directory_is_verified, setup, teardown),
+        FIXTURE_TEST(test_intervals_are_loaded),
+        FIXTURE_TEST(test_the_same_interval_again_replaces),
+        FIXTURE_TEST(test_a_directory_keeps_its_mode),
+        FIXTURE_TEST(test_the_highest_ballot_counts),
+        FIXTURE_TEST(test_what_is_chosen),
+        FIXTURE_TEST(test_against_a_naive_twin),
+        FIXTURE_TEST(test_a_directory_is_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,30 +6,20 @@
 
 #include "base/mem.h"
 
-static struct temp temp;
 static struct identity owner;
 
 static int setup(void **state)
 {
-    (void)state;
-    temp_init(&temp);
+    assert_int_equal(fixture_setup(state), 0);
     owner = fixture_identity;
     owner.disk_id[0] = 7;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    temp_fini(&temp);
-    assert_int_equal(mem_outstanding(), 0);
     return 0;
 }
 
 static int open_code(const struct identity *identity, uint64_t map_size_bytes,
                      struct state_store **out_store, struct store_error *error)
 {
-    return state_store_open(temp.path, identity, map_size_bytes, out_store, error);
+    return state_store_open(fixture_dir, identity, map_size_bytes, out_store, error);
 }
 
 static struct state_store *open_store(void)
@@ -335,7 +325,7 @@ static void test_flipped_bits_of_what_is_to_be_undone(void **state)
     assert_int_equal(model_write(&m, s, 7, 8, false, &error), 0); /* value-1 */
     assert_int_equal(model_write_paced(&m, s, 7, 9, true, &pacing, &written, &error), 0);
     state_store_close(s);
-    assert_true(fixture_flip(temp.path, "state", bytes_of("value-1"), 6) > 0);
+    assert_true(fixture_flip(fixture_dir, "state", bytes_of("value-1"), 6) > 0);
     assert_int_equal(open_code(&owner, UINT64_C(64) << 20, &s, &error), ERR_CORRUPT);
     fixture_assert_says(&error, "the record keys_undo/\"key-7\" is corrupt");
 }
@@ -409,15 +399,15 @@ static void test_flipped_bits_are_found(void **state)
     assert_int_equal(model_write(&m, s, 0, 1, false, &error), 0);
     state_store_close(s);
 
-    assert_true(fixture_flip(temp.path, "state", bytes_of("key-0"), 0) > 0); /* "oey-0" */
+    assert_true(fixture_flip(fixture_dir, "state", bytes_of("key-0"), 0) > 0); /* "oey-0" */
     assert_corrupt(&m, "the record keys/\"oey-0\" is corrupt");
-    assert_true(fixture_flip(temp.path, "state", bytes_of("oey-0"), 0) > 0);
-    assert_true(fixture_flip(temp.path, "state", bytes_of("client-0"), 7) > 0);
+    assert_true(fixture_flip(fixture_dir, "state", bytes_of("oey-0"), 0) > 0);
+    assert_true(fixture_flip(fixture_dir, "state", bytes_of("client-0"), 7) > 0);
     assert_corrupt(&m, "the record sessions/\"client-4\" is corrupt");
-    assert_true(fixture_flip(temp.path, "state", bytes_of("client-4"), 7) > 0);
-    assert_true(fixture_flip(temp.path, "state", bytes_of("value-1"), 6) > 0);
+    assert_true(fixture_flip(fixture_dir, "state", bytes_of("client-4"), 7) > 0);
+    assert_true(fixture_flip(fixture_dir, "state", bytes_of("value-1"), 6) > 0);
     assert_corrupt(&m, "is corrupt");
-    assert_true(fixture_flip(temp.path, "state", bytes_of("value-5"), 6) > 0);
+    assert_true(fixture_flip(fixture_dir, "state", bytes_of("value-5"), 6) > 0);
     s = assert_holds(open_store(), &m);
     state_store_close(s);
 }
@@ -432,7 +422,7 @@ static void test_a_truncated_file(void **state)
     struct store_usage usage;
     state_store_get_usage(s, &usage);
     state_store_close(s);
-    fixture_truncate(temp.path, "state", (long)usage.used_bytes - 1);
+    fixture_truncate(fixture_dir, "state", (long)usage.used_bytes - 1);
     s = NULL;
     assert_int_equal(open_code(&owner, UINT64_C(64) << 20, &s, &error), ERR_CORRUPT);
     fixture_assert_says(&error, "truncated");
@@ -493,7 +483,7 @@ static void test_every_allocation_fails_once(void **state)
     entry_unref(e);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {

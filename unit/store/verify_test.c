@@ -6,21 +6,18 @@
 #include "base/mem.h"
 #include "store/verify.h"
 
-static struct temp temp;
-
 /* Slots 1..20 chosen, slot 21 promised, slot 5 learnt; two keys, one session. */
 static int setup(void **state)
 {
-    (void)state;
-    temp_init(&temp);
+    assert_int_equal(fixture_setup(state), 0);
     struct store_error error;
-    struct acceptor_store *s = fixture_open(temp.path);
+    struct acceptor_store *s = fixture_open(fixture_dir);
     fixture_fill(s, 20, 30);
     struct durable records[] = {fixture_vote(21, NULL), fixture_learnt(5, fixture_batch(99, 5))};
     assert_int_equal(fixture_commit(s, records, 2, &error), 0);
 
     struct state_store *t;
-    assert_int_equal(state_store_open(temp.path, acceptor_store_identity(s), 1 << 24, &t, &error),
+    assert_int_equal(state_store_open(fixture_dir, acceptor_store_identity(s), 1 << 24, &t, &error),
                      0);
     struct checkpoint_key keys[] = {{.key = bytes_of("key-1")}, {.key = bytes_of("key-2")}};
     struct checkpoint_session session = {.client_id = bytes_of("client"),
@@ -45,14 +42,6 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    temp_fini(&temp);
-    assert_int_equal(mem_outstanding(), 0);
-    return 0;
-}
-
 struct lines {
     int count;
     char text[8][512];
@@ -71,7 +60,7 @@ static struct store_verify_report verify(struct lines *out_lines)
     struct store_error error;
     struct store_verify_report report;
     *out_lines = (struct lines){0};
-    if (store_verify(temp.path, on_bad, out_lines, &report, &error) != 0)
+    if (store_verify(fixture_dir, on_bad, out_lines, &report, &error) != 0)
         fail_msg("cannot verify: %s", error.text);
     assert_int_equal(report.bad, out_lines->count);
     return report;
@@ -102,7 +91,7 @@ static void test_nothing_to_find(void **state)
     assert_int_equal(report.records[RECORD_TABLE_SESSIONS], 1);
 
     /* It changed nothing: this is the second start, not the third. */
-    struct acceptor_store *s = fixture_open(temp.path);
+    struct acceptor_store *s = fixture_open(fixture_dir);
     assert_int_equal(acceptor_store_boot(s), 2);
     acceptor_store_close(s);
     assert_finds(NULL, NULL);
@@ -113,10 +102,10 @@ static void test_each_bad_record_is_named(void **state)
     (void)state;
     static const uint8_t tag7[] = {0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7};
     static const uint8_t tag9[] = {0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9};
-    assert_true(fixture_flip(temp.path, "acceptor",
+    assert_true(fixture_flip(fixture_dir, "acceptor",
                              (struct bytes){.data = tag7, .size = sizeof(tag7)}, 0) > 0);
     assert_finds("acceptor: votes/7 corrupt", NULL);
-    assert_true(fixture_flip(temp.path, "acceptor",
+    assert_true(fixture_flip(fixture_dir, "acceptor",
                              (struct bytes){.data = tag9, .size = sizeof(tag9)}, 11) > 0);
     assert_finds("acceptor: votes/7 corrupt", "acceptor: votes/9 corrupt");
 }
@@ -124,8 +113,8 @@ static void test_each_bad_record_is_named(void **state)
 static void test_bad_records_of_the_state(void **state)
 {
     (void)state;
-    assert_true(fixture_flip(temp.path, "state", bytes_of("key-2"), 4) > 0);
-    assert_true(fixture_flip(temp.path, "state", bytes_of("opaque"), 4) > 0);
+    assert_true(fixture_flip(fixture_dir, "state", bytes_of("key-2"), 4) > 0);
+    assert_true(fixture_flip(fixture_dir, "state", bytes_of("opaque"), 4) > 0);
     assert_finds("state: keys/\"key-6\" corrupt", "state: sessions/\"client\" corrupt");
 }
 
@@ -134,7 +123,7 @@ static void test_holes_in_what_is_chosen(void **state)
 {
     (void)state;
     struct store_error error;
-    struct acceptor_store *s = fixture_open(temp.path);
+    struct acceptor_store *s = fixture_open(fixture_dir);
     struct durable records[] = {fixture_chosen_to(22)};
     assert_int_equal(fixture_commit(s, records, 1, &error), 0);
     acceptor_store_close(s);
@@ -146,9 +135,9 @@ static void test_counts_that_the_head_denies(void **state)
 {
     (void)state;
     struct store_error error;
-    struct acceptor_store *s = fixture_open(temp.path);
+    struct acceptor_store *s = fixture_open(fixture_dir);
     struct state_store *t;
-    assert_int_equal(state_store_open(temp.path, acceptor_store_identity(s), 1 << 24, &t, &error),
+    assert_int_equal(state_store_open(fixture_dir, acceptor_store_identity(s), 1 << 24, &t, &error),
                      0);
     struct checkpoint c = {.head = {.applied = 21, .keys = 3, .clients = 1}};
     assert_int_equal(fixture_write(t, &c, &error), 0);
@@ -160,8 +149,8 @@ static void test_counts_that_the_head_denies(void **state)
 static void test_truncated_files(void **state)
 {
     (void)state;
-    fixture_truncate(temp.path, "acceptor", 10000);
-    fixture_truncate(temp.path, "state", 10000);
+    fixture_truncate(fixture_dir, "acceptor", 10000);
+    fixture_truncate(fixture_dir, "state", 10000);
     assert_finds("acceptor: the data file is truncated", "state: the data file is truncated");
 }
 
@@ -171,8 +160,8 @@ static void test_what_cannot_be_verified(void **state)
     struct lines lines = {0};
     struct store_error error;
     struct store_verify_report report;
-    struct acceptor_store *s = fixture_open(temp.path);
-    assert_int_equal(store_verify(temp.path, on_bad, &lines, &report, &error), ERR_BUSY);
+    struct acceptor_store *s = fixture_open(fixture_dir);
+    assert_int_equal(store_verify(fixture_dir, on_bad, &lines, &report, &error), ERR_BUSY);
     fixture_assert_says(&error, "in use by process");
     acceptor_store_close(s);
 
@@ -195,7 +184,7 @@ static void test_every_allocation_fails_once(void **state)
     long fail = 0;
     for (; err != 0; fail++) {
         mem_fail_after(fail);
-        err = store_verify(temp.path, on_bad, &lines, &report, &error);
+        err = store_verify(fixture_dir, on_bad, &lines, &report, &error);
         mem_fail_after(-1);
         assert_true(err == 0 || err == ERR_NO_MEMORY);
         assert_int_equal(mem_outstanding(), 0);
@@ -204,7 +193,7 @@ static void test_every_allocation_fails_once(void **state)
     assert_int_equal(lines.count, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {
