@@ -166,18 +166,11 @@ static void rule_3_accepting_is_promising(void **state)
 }
 
 /* Nothing but the proposer's own disk is slow: its Accept alone must not count as its vote. */
-static bool lose_all_to_and_from_node_2(const struct bench *b, const struct bench_letter *letter)
-{
-    (void)b;
-    return letter->from == 2 || letter->to == 2;
-}
-
 static void rule_3_the_accept_is_not_its_senders_vote(void **state)
 {
     (void)state;
-    struct bench *b = mem_alloc(sizeof(*b));
-    bench_open(b, 3, true);
-    b->lose = lose_all_to_and_from_node_2;
+    struct bench *b = bench_open(3, true);
+    b->lose = bench_lose_all_of_node_2;
     bench_put(b, 0, 1, "k", "v");
     bench_run(b, 1);
     assert_true(b->answers[1].given);
@@ -189,7 +182,6 @@ static void rule_3_the_accept_is_not_its_senders_vote(void **state)
     bench_run(b, 100);
     assert_true(b->answers[2].given);
     bench_close(b);
-    mem_free(b);
 }
 
 /* ---- Rule 4: chosen ------------------------------------------------------------------------ */
@@ -207,25 +199,10 @@ static void rule_4_a_majority_of_distinct_acceptors_at_one_ballot(void **state)
 
 /* ---- Rules 5 to 8, with whole replicas ----------------------------------------------------- */
 
-static struct bench *open_bench(uint32_t count)
-{
-    struct bench *b = mem_alloc(sizeof(*b));
-    assert_non_null(b);
-    bench_open(b, count, true);
-    return b;
-}
-
-static void close_bench(struct bench *b)
-{
-    bench_close(b);
-    mem_free(b);
-    assert_int_equal(mem_outstanding(), 0);
-}
-
 static void rule_5_refused_in_phase_2_it_finishes_that_slot_first(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     bench_put(b, 0, 1, "k", "v");
     bench_tick(b, 0);
     bench_deliver(b);
@@ -240,7 +217,7 @@ static void rule_5_refused_in_phase_2_it_finishes_that_slot_first(void **state)
     assert_true(b->answers[1].given);
     assert_int_equal(b->answers[1].status, ANSWER_OK);
     assert_int_equal(b->answers[1].slot, 1);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* Node 0's last request of a kind; it waits to be delivered. */
@@ -267,7 +244,7 @@ static struct message promise_to_node_0(struct bench *b)
 static void rule_6_another_value_won_so_mine_is_put_back(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     b->dead[1] = true;
     b->dead[2] = true;
     bench_append(b, 0, 1, "k", "a", "", 0);
@@ -297,14 +274,14 @@ static void rule_6_another_value_won_so_mine_is_put_back(void **state)
     struct replica_status status;
     replica_get_status(b->nodes[0], &status);
     assert_int_equal(status.stats.requeued_total, 1);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* What is known when the deadline comes: it may be chosen, or it cannot be any more. */
 static void rule_6_the_deadline_before_and_after_the_slot_was_lost(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     b->dead[1] = true;
     b->dead[2] = true;
     bench_put(b, 0, 1, "k", "v");
@@ -321,13 +298,13 @@ static void rule_6_the_deadline_before_and_after_the_slot_was_lost(void **state)
     b->now_ns += 5000 * MS;
     bench_tick(b, 0);
     assert_int_equal(b->answers[2].status, ANSWER_NOT_APPLIED);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void rule_6_three_that_propose_at_once_lose_nothing(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     for (uint64_t i = 0; i < 30; i++)
         bench_append(b, (uint32_t)(i % 3), i, "k", "x", "", 0);
     bench_run(b, 300);
@@ -339,7 +316,7 @@ static void rule_6_three_that_propose_at_once_lose_nothing(void **state)
     bench_run(b, 100);
     assert_int_equal(strlen(b->answers[100].value), 30);
     assert_true(bench_is_converged(b));
-    close_bench(b);
+    bench_close(b);
 }
 
 static bool lose_learn(const struct bench *b, const struct bench_letter *letter)
@@ -351,7 +328,7 @@ static bool lose_learn(const struct bench *b, const struct bench_letter *letter)
 static void rule_7_a_hole_at_the_tail_is_filled_when_nobody_asks(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     b->lose = lose_learn; /* All accept, nobody learns. */
     bench_put(b, 0, 1, "k", "v");
     bench_run(b, 3);
@@ -361,13 +338,13 @@ static void rule_7_a_hole_at_the_tail_is_filled_when_nobody_asks(void **state)
     assert_non_null(machine_get(replica_machine(b->nodes[1]), bytes_of("k")));
     assert_non_null(machine_get(replica_machine(b->nodes[2]), bytes_of("k")));
     assert_true(bench_is_converged(b));
-    close_bench(b);
+    bench_close(b);
 }
 
 static void rule_7_an_idle_cluster_stands_still(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     bench_put(b, 0, 1, "k", "v");
     bench_run(b, 500);
     uint64_t applied = machine_applied(replica_machine(b->nodes[0]));
@@ -380,13 +357,13 @@ static void rule_7_an_idle_cluster_stands_still(void **state)
             assert_int_equal(b->sent[kind], before[kind]);
     }
     assert_true(b->sent[MESSAGE_HEARTBEAT] > before[MESSAGE_HEARTBEAT]);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void rule_8_answers_come_after_all_lower_slots_are_applied(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     /* Slot 1 was begun by node 3, which says no more about it; slot 2 is chosen. */
     struct value *v = NULL;
     struct tag tag = {.node = 3, .boot = 1, .sequence = 1};
@@ -403,7 +380,7 @@ static void rule_8_answers_come_after_all_lower_slots_are_applied(void **state)
     bench_run(b, 200);
     assert_true(b->answers[1].given);
     value_unref(v);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* ---- Section 1, identity ------------------------------------------------------------------- */
@@ -411,8 +388,7 @@ static void rule_8_answers_come_after_all_lower_slots_are_applied(void **state)
 static void identity_a_new_disk_waits_until_more_than_half_of_the_others_recorded_it(void **state)
 {
     (void)state;
-    struct bench *b = mem_alloc(sizeof(*b));
-    bench_open(b, 3, false);
+    struct bench *b = bench_open(3, false);
     b->dead[2] = true;
     bench_put(b, 0, 1, "k", "v");
     bench_run(b, 1000);
@@ -425,13 +401,13 @@ static void identity_a_new_disk_waits_until_more_than_half_of_the_others_recorde
     replica_get_status(b->nodes[0], &status);
     assert_true(status.admitted);
     assert_true(b->answers[1].given);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void identity_another_disk_under_a_known_id_is_refused(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     struct hello hello = {
         .protocol_version = PROTOCOL_VERSION,
         .mode = MODE_CLASSIC,
@@ -444,7 +420,7 @@ static void identity_another_disk_under_a_known_id_is_refused(void **state)
     uint64_t goodbyes = b->sent[MESSAGE_GOODBYE];
     bench_say(b, 1, 0, (struct message){.kind = MESSAGE_HELLO, .hello = &hello});
     assert_int_equal(b->sent[MESSAGE_GOODBYE], goodbyes + 1);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* ---- Section 3: barriers ------------------------------------------------------------------- */
@@ -452,7 +428,7 @@ static void identity_another_disk_under_a_known_id_is_refused(void **state)
 static void reads_share_one_barrier_and_see_what_was_answered(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     bench_put(b, 0, 1, "k", "v");
     bench_run(b, 20);
     assert_true(b->answers[1].given);
@@ -466,7 +442,7 @@ static void reads_share_one_barrier_and_see_what_was_answered(void **state)
     struct replica_status status;
     replica_get_status(b->nodes[1], &status);
     assert_int_equal(status.stats.barriers_total, 1);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* ---- Section 4: exactly once --------------------------------------------------------------- */
@@ -474,7 +450,7 @@ static void reads_share_one_barrier_and_see_what_was_answered(void **state)
 static void the_same_op_at_three_nodes_at_once_is_applied_once(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     for (uint32_t i = 0; i < 3; i++)
         bench_append(b, i, i, "k", "x", "client", 1);
     bench_run(b, 300);
@@ -485,7 +461,7 @@ static void the_same_op_at_three_nodes_at_once_is_applied_once(void **state)
         suppressed += b->answers[i].duplicate;
     }
     assert_int_equal(suppressed, 2);
-    close_bench(b);
+    bench_close(b);
 }
 
 int main(void)

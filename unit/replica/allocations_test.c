@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/pool.h"
 #include "bench.h"
 #include "kv/command.h"
@@ -104,9 +103,7 @@ static void run(enum mode mode, enum work work)
         skip();
     struct replica_tuning tuning = replica_tuning_default;
     tuning.checkpoint_slots = CHECKPOINT_SLOTS;
-    struct bench *b = mem_alloc(sizeof(*b));
-    assert_non_null(b);
-    bench_open_mode(b, NODES, true, &tuning, mode);
+    struct bench *b = bench_open_tuned(NODES, &tuning, mode);
     b->checkpoints = true;
     b->no_disk = true;
     uint64_t round = 0;
@@ -119,8 +116,6 @@ static void run(enum mode mode, enum work work)
     assert_int_equal(b->allocations - allocations, 0);
     assert_true(frozen_before > 0 && b->frozen_slot[0] > frozen_before);
     bench_close(b);
-    mem_free(b);
-    assert_int_equal(mem_outstanding(), 0);
 }
 
 static void run_both(enum work work)

@@ -1,6 +1,8 @@
 /* bench.c -- see bench.h. */
 #include "bench.h"
 
+#include "../unit.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,25 +41,11 @@ static void bench_open_node(struct bench *b, uint32_t node)
     (void)err;
 }
 
-void bench_open(struct bench *b, uint32_t count, bool admitted)
+static struct bench *bench_open_with(uint32_t count, bool admitted,
+                                     const struct replica_tuning *tuning, enum mode mode)
 {
-    bench_open_tuned(b, count, admitted, &replica_tuning_default);
-}
-
-void bench_open_tuned(struct bench *b, uint32_t count, bool admitted,
-                      const struct replica_tuning *tuning)
-{
-    bench_open_mode(b, count, admitted, tuning, MODE_CLASSIC);
-}
-
-void bench_open_coordinated(struct bench *b, uint32_t count)
-{
-    bench_open_mode(b, count, true, &replica_tuning_default, MODE_COORDINATED);
-}
-
-void bench_open_mode(struct bench *b, uint32_t count, bool admitted,
-                     const struct replica_tuning *tuning, enum mode mode)
-{
+    struct bench *b = mem_alloc(sizeof(*b));
+    assert_non_null(b);
     memset(b, 0, sizeof(*b));
     b->mode = mode;
     b->count = count;
@@ -72,11 +60,25 @@ void bench_open_mode(struct bench *b, uint32_t count, bool admitted,
         (void)err;
     }
     bench_connect(b);
+    return b;
 }
 
-/* ---- Disks
- * ---------------------------------------------------------------------------------
- */
+struct bench *bench_open(uint32_t count, bool admitted)
+{
+    return bench_open_with(count, admitted, &replica_tuning_default, MODE_CLASSIC);
+}
+
+struct bench *bench_open_coordinated(uint32_t count)
+{
+    return bench_open_with(count, true, &replica_tuning_default, MODE_COORDINATED);
+}
+
+struct bench *bench_open_tuned(uint32_t count, const struct replica_tuning *tuning, enum mode mode)
+{
+    return bench_open_with(count, true, tuning, mode);
+}
+
+/* ---- Disks --------------------------------------------------------------------------------- */
 
 static uint64_t disk_key(const struct durable *d)
 {
@@ -162,9 +164,7 @@ void bench_wipe(struct bench *b, uint32_t node)
     bench_restart(b, node);
 }
 
-/* ---- One step
- * ------------------------------------------------------------------------------
- */
+/* ---- One step ------------------------------------------------------------------------------ */
 
 static void bench_letter_fini(struct bench_letter *letter)
 {
@@ -182,6 +182,8 @@ void bench_close(struct bench *b)
         disk_truncate(&b->disks[i], 0);
         mem_free(b->disks[i].records);
     }
+    mem_free(b);
+    assert_int_equal(mem_outstanding(), 0);
 }
 
 static void bench_queue(struct bench *b, uint32_t from, uint32_t to, struct message m)
@@ -302,6 +304,12 @@ void bench_say(struct bench *b, uint32_t from, uint32_t to, struct message m)
                (struct event){.kind = EVENT_MESSAGE, .peer = from, .link = 1, .message = &m});
 }
 
+bool bench_lose_all_of_node_2(const struct bench *b, const struct bench_letter *letter)
+{
+    (void)b;
+    return letter->from == 2 || letter->to == 2;
+}
+
 /* The value of a slot below chosen_to. */
 static struct value *disk_chosen(const struct bench *b, uint32_t node, uint64_t slot)
 {
@@ -377,9 +385,7 @@ void bench_run(struct bench *b, uint64_t ms)
     }
 }
 
-/* ---- Operations
- * ----------------------------------------------------------------------------
- */
+/* ---- Operations ---------------------------------------------------------------------------- */
 
 void bench_write(struct bench *b, uint32_t node, uint64_t handle, const struct command *c)
 {

@@ -77,14 +77,13 @@ struct bench {
     uint64_t notices;                           /* and how many there were. */
 };
 
-/* `count` nodes with ids 1.., admitted or not, all connected to each other. */
-void bench_open(struct bench *b, uint32_t count, bool admitted);
-/* The same in coordinated mode, admitted. */
-void bench_open_coordinated(struct bench *b, uint32_t count);
-void bench_open_tuned(struct bench *b, uint32_t count, bool admitted,
-                      const struct replica_tuning *tuning);
-void bench_open_mode(struct bench *b, uint32_t count, bool admitted,
-                     const struct replica_tuning *tuning, enum mode mode);
+/* `count` nodes with ids 1.., all connected to each other: in classic mode, admitted or not. */
+struct bench *bench_open(uint32_t count, bool admitted);
+/* In coordinated mode, admitted. */
+struct bench *bench_open_coordinated(uint32_t count);
+/* Admitted. */
+struct bench *bench_open_tuned(uint32_t count, const struct replica_tuning *tuning, enum mode mode);
+/* Ends the test when anything is left allocated. */
 void bench_close(struct bench *b);
 
 /* One event to one node, with its effects carried out. */
@@ -104,6 +103,9 @@ void bench_wipe(struct bench *b, uint32_t node);
 
 /* A message as if `from` had sent it. */
 void bench_say(struct bench *b, uint32_t from, uint32_t to, struct message m);
+
+/* A `lose`: of three nodes, the last one hears nothing, and is not heard. */
+bool bench_lose_all_of_node_2(const struct bench *b, const struct bench_letter *letter);
 
 /* Deliver all that is queued, with what follows, until nothing is. */
 void bench_deliver(struct bench *b);

@@ -8,27 +8,18 @@
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "bench.h"
 
 #define KIB ((size_t)1 << 10)
 #define VALUE_KIB 60
 
-static struct bench *open_bench(const struct replica_tuning *tuning)
+/* Node 1 alone. */
+static struct bench *open_alone(const struct replica_tuning *tuning)
 {
-    struct bench *b = mem_alloc(sizeof(*b));
-    assert_non_null(b);
-    bench_open_tuned(b, 3, true, tuning);
+    struct bench *b = bench_open_tuned(3, tuning, MODE_CLASSIC);
     b->dead[1] = true;
     b->dead[2] = true;
     return b;
-}
-
-static void close_bench(struct bench *b)
-{
-    bench_close(b);
-    mem_free(b);
-    assert_int_equal(mem_outstanding(), 0);
 }
 
 /* A batch of node 2's: one put of VALUE_KIB. */
@@ -78,7 +69,7 @@ static void catching_up_waits_for_the_checkpoint(void **state)
     struct replica_tuning tuning = replica_tuning_default;
     tuning.checkpoint_bytes = 64 * KIB;
     tuning.log_bytes_max = 1024 * KIB;
-    struct bench *b = open_bench(&tuning);
+    struct bench *b = open_alone(&tuning);
     struct progress progress = {.boot = 1, .chosen_to = 10000, .frontier = 10000};
     say(b, (struct message){.kind = MESSAGE_HEARTBEAT, .progress = progress});
     bench_tick(b, 0);
@@ -99,7 +90,7 @@ static void catching_up_waits_for_the_checkpoint(void **state)
     checkpointed(b, slot - 1);
     bench_tick(b, 0);
     assert_int_equal(b->sent[MESSAGE_FETCH], 2);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void what_is_learnt_waits_for_the_checkpoint(void **state)
@@ -108,7 +99,7 @@ static void what_is_learnt_waits_for_the_checkpoint(void **state)
     struct replica_tuning tuning = replica_tuning_default;
     tuning.checkpoint_bytes = 64 * KIB;
     tuning.log_bytes_max = 256 * KIB;
-    struct bench *b = open_bench(&tuning);
+    struct bench *b = open_alone(&tuning);
     say_value(b, MESSAGE_LEARN, 1);
     say_value(b, MESSAGE_LEARN, 2);
     bench_tick(b, 0);
@@ -121,7 +112,7 @@ static void what_is_learnt_waits_for_the_checkpoint(void **state)
     checkpointed(b, 2);
     say_value(b, MESSAGE_LEARN, held + 1);
     assert_int_equal(applied(b), held + 1);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* What no checkpoint can make room for must not keep out the very slot that would. */
@@ -130,7 +121,7 @@ static void a_full_log_takes_the_slot_that_all_others_wait_for(void **state)
     (void)state;
     struct replica_tuning tuning = replica_tuning_default;
     tuning.log_bytes_max = 64 * KIB;
-    struct bench *b = open_bench(&tuning);
+    struct bench *b = open_alone(&tuning);
     for (uint64_t slot = 2; slot <= 6; slot++)
         say_value(b, MESSAGE_ACCEPT, slot);
     say_value(b, MESSAGE_ACCEPT, 1);
@@ -140,13 +131,13 @@ static void a_full_log_takes_the_slot_that_all_others_wait_for(void **state)
     for (uint64_t slot = 1; slot <= 6; slot++)
         say_value(b, MESSAGE_LEARN, slot);
     assert_int_equal(applied(b), 6);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void a_disk_that_stands_still_is_asked_for_no_more_votes(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(&replica_tuning_default);
+    struct bench *b = open_alone(&replica_tuning_default);
     struct message prepare = {.kind = MESSAGE_PREPARE, .slot = 1};
     prepare.ballot = (struct ballot){.node = 2, .boot = 1};
     for (uint64_t round = 1; round <= 100000; round++) {
@@ -160,13 +151,13 @@ static void a_disk_that_stands_still_is_asked_for_no_more_votes(void **state)
     bench_say(b, 1, 0, prepare);
     replica_get_slot(b->nodes[0], 1, &view);
     assert_int_equal(view.promised.round, 100000);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void large_values_fill_the_pipeline_by_their_bytes(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(&replica_tuning_default);
+    struct bench *b = open_alone(&replica_tuning_default);
     static uint8_t bytes[1024 * KIB];
     struct command c = {
         .kind = COMMAND_PUT,
@@ -184,7 +175,7 @@ static void large_values_fill_the_pipeline_by_their_bytes(void **state)
     bench_tick(b, 0);
     uint64_t claims = b->sent[MESSAGE_PREPARE] / 2;
     assert_in_range(claims, 4, 8);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* How many ms a cluster of one takes for `count` large puts, one after the other. */
@@ -211,9 +202,7 @@ static void writes_slow_down_before_the_log_is_full(enum mode mode)
     struct replica_tuning tuning = replica_tuning_default;
     tuning.checkpoint_bytes = 900 * KIB;
     tuning.log_bytes_max = 4096 * KIB;
-    struct bench *b = mem_alloc(sizeof(*b));
-    assert_non_null(b);
-    bench_open_mode(b, 1, true, &tuning, mode);
+    struct bench *b = bench_open_tuned(1, &tuning, mode);
     (void)puts_take(b, 1); /* The first one waits for slots to be reserved. */
     unsigned fast = puts_take(b, 10);
     assert_int_equal(b->frozen_slot[0], 0);
@@ -232,7 +221,7 @@ static void writes_slow_down_before_the_log_is_full(enum mode mode)
     b->checkpoints = true;
     (void)puts_take(b, 2);
     assert_int_equal(puts_take(b, 10), fast);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void writes_slow_down_in_classic_mode(void **state)
@@ -251,7 +240,7 @@ static void writes_slow_down_in_coordinated_mode(void **state)
 static void what_a_checkpoint_covers_is_forgotten_little_by_little(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(&replica_tuning_default);
+    struct bench *b = open_alone(&replica_tuning_default);
     const uint64_t slots = 20000;
     for (uint64_t slot = 1; slot <= slots; slot++)
         say(b, (struct message){.kind = MESSAGE_LEARN, .slot = slot});
@@ -278,7 +267,7 @@ static void what_a_checkpoint_covers_is_forgotten_little_by_little(void **state)
     struct replica_status status;
     replica_get_status(b->nodes[0], &status);
     assert_int_equal(status.durable_applied, slots);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* Nodes without clients skip their slots: that is no reason to write anything. */
@@ -287,9 +276,7 @@ static void skipped_slots_ask_for_no_checkpoint(void **state)
     (void)state;
     struct replica_tuning tuning = replica_tuning_default;
     tuning.checkpoint_slots = 100;
-    struct bench *b = mem_alloc(sizeof(*b));
-    assert_non_null(b);
-    bench_open_mode(b, 3, true, &tuning, MODE_COORDINATED);
+    struct bench *b = bench_open_tuned(3, &tuning, MODE_COORDINATED);
     for (uint64_t i = 0; i < 99; i++) {
         bench_put(b, 0, i, "k", "v");
         while (!b->answers[i].given)
@@ -300,7 +287,7 @@ static void skipped_slots_ask_for_no_checkpoint(void **state)
     bench_put(b, 0, 99, "k", "v");
     bench_run(b, 5);
     assert_true(b->frozen_slot[0] >= 280);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* But their number is one in the end: who starts again reads all of them. */
@@ -309,9 +296,7 @@ static void many_skipped_slots_ask_for_a_checkpoint(void **state)
     (void)state;
     struct replica_tuning tuning = replica_tuning_default;
     tuning.checkpoint_slots = 100;
-    struct bench *b = mem_alloc(sizeof(*b));
-    assert_non_null(b);
-    bench_open_mode(b, 3, true, &tuning, MODE_COORDINATED);
+    struct bench *b = bench_open_tuned(3, &tuning, MODE_COORDINATED);
     uint64_t puts = 0;
     /* Each write lies behind what its node has skipped ahead. */
     while (puts < 90 && b->frozen_slot[0] == 0) {
@@ -320,7 +305,7 @@ static void many_skipped_slots_ask_for_a_checkpoint(void **state)
         puts++;
     }
     assert_in_range(b->frozen_slot[0], 800, 1000);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* A log that is full of what is not decided yet: to refuse operations would leave it so for ever.
@@ -330,9 +315,7 @@ static void an_undecided_log_is_no_reason_to_refuse(void **state)
     (void)state;
     struct replica_tuning tuning = replica_tuning_default;
     tuning.log_bytes_max = 64;
-    struct bench *b = mem_alloc(sizeof(*b));
-    assert_non_null(b);
-    bench_open_mode(b, 3, true, &tuning, MODE_CLASSIC);
+    struct bench *b = bench_open_tuned(3, &tuning, MODE_CLASSIC);
     for (uint64_t i = 0; i < 3; i++)
         bench_put(b, 0, i, "k", "v");
     bench_run(b, 1000);
@@ -340,7 +323,7 @@ static void an_undecided_log_is_no_reason_to_refuse(void **state)
         assert_true(b->answers[i].given);
         assert_int_equal(b->answers[i].status, ANSWER_OK);
     }
-    close_bench(b);
+    bench_close(b);
 }
 
 int main(void)

@@ -5,23 +5,7 @@
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "bench.h"
-
-static struct bench *open_bench(uint32_t count)
-{
-    struct bench *b = mem_alloc(sizeof(*b));
-    assert_non_null(b);
-    bench_open_coordinated(b, count);
-    return b;
-}
-
-static void close_bench(struct bench *b)
-{
-    bench_close(b);
-    mem_free(b);
-    assert_int_equal(mem_outstanding(), 0);
-}
 
 static void assert_put(const struct bench *b, uint64_t handle)
 {
@@ -34,19 +18,19 @@ static void assert_put(const struct bench *b, uint64_t handle)
 static void a_cluster_of_one_serves(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(1);
+    struct bench *b = bench_open_coordinated(1);
     bench_put(b, 0, 1, "k", "v");
     bench_get(b, 0, 2, "k");
     bench_run(b, 20);
     assert_put(b, 1);
     assert_string_equal(b->answers[2].value, "v");
-    close_bench(b);
+    bench_close(b);
 }
 
 static void every_node_writes_and_all_agree(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open_coordinated(3);
     bench_run(b, 20);
     for (uint32_t i = 0; i < 30; i++) {
         bench_put(b, i % 3, i, i % 2 == 0 ? "a" : "b", "v");
@@ -56,14 +40,14 @@ static void every_node_writes_and_all_agree(void **state)
     for (uint32_t i = 0; i < 30; i++)
         assert_put(b, i);
     assert_true(bench_is_converged(b));
-    close_bench(b);
+    bench_close(b);
 }
 
 /* C1: no Prepare; one Accept to each, one vote of each to each. */
 static void a_write_takes_one_round(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open_coordinated(3);
     bench_put(b, 0, 1, "k", "v");
     bench_run(b, 20); /* The first write also waits for the reservation. */
     uint64_t accepts = b->sent[MESSAGE_ACCEPT];
@@ -74,14 +58,14 @@ static void a_write_takes_one_round(void **state)
     assert_int_equal(b->sent[MESSAGE_ACCEPT] - accepts, 2);
     assert_int_equal(b->sent[MESSAGE_VOTED] - votes, 6);
     assert_int_equal(b->sent[MESSAGE_PREPARE_RANGE], 0);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* Section 8, row 34. */
 static void an_idle_cluster_stands_still(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open_coordinated(3);
     bench_put(b, 0, 1, "k", "v");
     bench_put(b, 1, 2, "k", "v");
     bench_run(b, 1000);
@@ -101,14 +85,14 @@ static void an_idle_cluster_stands_still(void **state)
     assert_int_equal(before.position, after.position);
     assert_int_equal(before.frontier, after.frontier);
     assert_int_equal(b->sent[MESSAGE_HEARTBEAT] - heartbeats, 6 * 100);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* C5: little at first, more only when half of it is gone, and then it reaches where it should. */
 static void an_idle_node_skips_ahead_step_by_step(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open_coordinated(3);
     bench_put(b, 0, 1, "k", "v");
     bench_run(b, 1000);
     struct replica_status s;
@@ -123,13 +107,13 @@ static void an_idle_node_skips_ahead_step_by_step(void **state)
         highest = s.position - s.frontier > highest ? s.position - s.frontier : highest;
     }
     assert_in_range(highest, 253, 259);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void a_dead_node_stops_nobody_for_long(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open_coordinated(3);
     for (uint32_t i = 0; i < 9; i++)
         bench_put(b, i % 3, i, "k", "v");
     bench_run(b, 50);
@@ -145,14 +129,14 @@ static void a_dead_node_stops_nobody_for_long(void **state)
     for (uint32_t i = 30; i < 60; i++)
         assert_put(b, i);
     assert_true(bench_is_converged(b));
-    close_bench(b);
+    bench_close(b);
 }
 
 /* C9: what was reserved before a restart is never used again. */
 static void a_restart_begins_behind_what_was_reserved(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open_coordinated(3);
     bench_put(b, 0, 1, "k", "v");
     bench_run(b, 50);
     struct replica_status status;
@@ -170,13 +154,13 @@ static void a_restart_begins_behind_what_was_reserved(void **state)
     assert_put(b, 3);
     assert_true(b->answers[2].slot > reserved);
     assert_true(bench_is_converged(b));
-    close_bench(b);
+    bench_close(b);
 }
 
 static void all_restart_and_go_on(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open_coordinated(3);
     for (uint32_t round = 0; round < 12; round++) {
         for (uint32_t i = 0; i < 3; i++)
             bench_put(b, i, 10 * round + i, "k", "v");
@@ -188,7 +172,7 @@ static void all_restart_and_go_on(void **state)
         bench_run(b, 500);
     }
     assert_true(bench_is_converged(b));
-    close_bench(b);
+    bench_close(b);
 }
 
 static bool lose_between_1_and_2(const struct bench *b, const struct bench_letter *l)
@@ -201,7 +185,7 @@ static bool lose_between_1_and_2(const struct bench *b, const struct bench_lette
 static void one_link_down_starves_nobody(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open_coordinated(3);
     bench_run(b, 20);
     b->lose = lose_between_1_and_2;
     for (uint32_t i = 0; i < 60; i++) {
@@ -212,13 +196,13 @@ static void one_link_down_starves_nobody(void **state)
     for (uint32_t i = 0; i < 60; i++)
         assert_put(b, i);
     assert_true(bench_is_converged(b));
-    close_bench(b);
+    bench_close(b);
 }
 
 static void reads_of_all_kinds(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open_coordinated(3);
     bench_put(b, 0, 1, "k", "v");
     bench_run(b, 20);
     bench_get_as(b, 1, 2, "k", CONSISTENCY_BARRIER);
@@ -230,14 +214,14 @@ static void reads_of_all_kinds(void **state)
         assert_string_equal(b->answers[handle].value, "v");
     assert_true(b->answers[5].given);
     assert_false(b->answers[5].found);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* A quorum read sees a write that this node has not heard of. */
 static void a_quorum_read_waits_for_what_others_accepted(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open_coordinated(3);
     bench_run(b, 20);
     b->dead[2] = true;
     bench_put(b, 0, 1, "k", "v");
@@ -247,7 +231,7 @@ static void a_quorum_read_waits_for_what_others_accepted(void **state)
     bench_get_as(b, 2, 2, "k", CONSISTENCY_QUORUM);
     bench_run(b, 300);
     assert_string_equal(b->answers[2].value, "v");
-    close_bench(b);
+    bench_close(b);
 }
 
 int main(void)

@@ -5,23 +5,7 @@
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "bench.h"
-
-static struct bench *open_bench(uint32_t count, bool admitted)
-{
-    struct bench *b = mem_alloc(sizeof(*b));
-    assert_non_null(b);
-    bench_open(b, count, admitted);
-    return b;
-}
-
-static void close_bench(struct bench *b)
-{
-    bench_close(b);
-    mem_free(b);
-    assert_int_equal(mem_outstanding(), 0);
-}
 
 /* What node `index` of the bench says. */
 static struct hello hello_of(const struct bench *b, uint32_t index)
@@ -102,7 +86,7 @@ static void each_contradiction_is_refused_by_its_name(void **state)
 {
     (void)state;
     for (enum refusal expected = REFUSAL_VERSION; expected <= REFUSAL_DISK; expected++) {
-        struct bench *b = open_bench(3, true);
+        struct bench *b = bench_open(3, true);
         struct hello h = hello_of(b, 1);
         switch (expected) {
         case REFUSAL_VERSION:
@@ -127,27 +111,27 @@ static void each_contradiction_is_refused_by_its_name(void **state)
             break;
         }
         check_refused(&h, b, expected);
-        close_bench(b);
+        bench_close(b);
     }
 }
 
 static void fewer_or_more_members_are_other_members(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3, true);
+    struct bench *b = bench_open(3, true);
     struct hello h = hello_of(b, 1);
     h.members.count = 2;
     check_refused(&h, b, REFUSAL_MEMBERS);
     h.members = (struct members){.count = 4, .ids = {1, 2, 3, 4}};
     check_refused(&h, b, REFUSAL_MEMBERS);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* Whoever else comes under its id, the right disk's stream stays. */
 static void a_refusal_on_one_stream_leaves_the_other(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3, true);
+    struct bench *b = bench_open(3, true);
     struct hello h = hello_of(b, 1);
     h.disk_id[0]++;
     check_refused(&h, b, REFUSAL_DISK);
@@ -157,13 +141,13 @@ static void a_refusal_on_one_stream_leaves_the_other(void **state)
     /* The same on the stream that was accepted takes it back. */
     say_hello(b, 1, &h);
     assert_false(status_of(b, 0).peers[1].accepted);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void a_disk_is_known_for_ever(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3, true);
+    struct bench *b = bench_open(3, true);
     bench_sync(b, 0);
     bench_restart(b, 0);
     struct hello h = hello_of(b, 1);
@@ -172,13 +156,13 @@ static void a_disk_is_known_for_ever(void **state)
     h = hello_of(b, 1);
     say_hello(b, 2, &h);
     assert_int_equal(b->notice.kind, NOTICE_PEER_ACCEPTED);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void who_is_refused_is_told_and_says_so(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3, true);
+    struct bench *b = bench_open(3, true);
     uint64_t before = b->notices;
     struct message m = {.kind = MESSAGE_GOODBYE, .refusal = REFUSAL_CLUSTER};
     bench_say(b, 1, 0, m);
@@ -188,7 +172,7 @@ static void who_is_refused_is_told_and_says_so(void **state)
     assert_int_equal(status_of(b, 0).peers[1].refused_us, REFUSAL_CLUSTER);
     bench_step(b, 0, (struct event){.kind = EVENT_PEER_UP, .peer = 1});
     assert_int_equal(status_of(b, 0).peers[1].refused_us, REFUSAL_NONE);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* ---- Streams ------------------------------------------------------------------------------- */
@@ -196,7 +180,7 @@ static void who_is_refused_is_told_and_says_so(void **state)
 static void nothing_is_heard_on_a_stream_before_its_hello(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3, true);
+    struct bench *b = bench_open(3, true);
     b->now_ns += 1000 * MS;
     uint64_t hellos = b->sent[MESSAGE_HELLO];
     say_prepare(b, 2, 5);
@@ -218,7 +202,7 @@ static void nothing_is_heard_on_a_stream_before_its_hello(void **state)
     struct slot_view view;
     replica_get_slot(b->nodes[0], 1, &view);
     assert_int_equal(view.promised.round, 5);
-    close_bench(b);
+    bench_close(b);
 }
 
 static bool lose_hellos(const struct bench *b, const struct bench_letter *letter)
@@ -230,7 +214,7 @@ static bool lose_hellos(const struct bench *b, const struct bench_letter *letter
 static void a_lost_hello_is_asked_for_again(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3, true);
+    struct bench *b = bench_open(3, true);
     b->lose = lose_hellos;
     for (uint32_t i = 0; i < 3; i++) {
         bench_sync(b, i);
@@ -241,7 +225,7 @@ static void a_lost_hello_is_asked_for_again(void **state)
     bench_run(b, 500);
     assert_true(b->answers[1].given);
     assert_true(bench_is_converged(b));
-    close_bench(b);
+    bench_close(b);
 }
 
 /* ---- Admission ----------------------------------------------------------------------------- */
@@ -250,8 +234,7 @@ static void a_disk_is_said_to_be_recorded_once_that_is_durable(void **state)
 {
     (void)state;
     static const uint8_t nothing[DISK_ID_SIZE];
-    struct bench *b = mem_alloc(sizeof(*b));
-    bench_open(b, 3, false);
+    struct bench *b = bench_open(3, false);
     /* All have said Hello to each other, and no disk has synced. */
     for (uint32_t i = 0; i < 3; i++) {
         assert_false(status_of(b, i).admitted);
@@ -267,14 +250,13 @@ static void a_disk_is_said_to_be_recorded_once_that_is_durable(void **state)
     const struct message *reply = last_sent(b, MESSAGE_HELLO);
     assert_memory_equal(reply->hello->recorded, h.disk_id, DISK_ID_SIZE);
     assert_memory_not_equal(reply->hello->recorded, nothing, DISK_ID_SIZE);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void a_new_disk_says_nothing_but_hello_until_it_is_admitted(void **state)
 {
     (void)state;
-    struct bench *b = mem_alloc(sizeof(*b));
-    bench_open(b, 3, false);
+    struct bench *b = bench_open(3, false);
     b->stalled[0] = true;
     bench_put(b, 1, 1, "k", "v");
     bench_run(b, 1000);
@@ -293,14 +275,13 @@ static void a_new_disk_says_nothing_but_hello_until_it_is_admitted(void **state)
     /* Once and for ever. */
     bench_restart(b, 2);
     assert_true(status_of(b, 2).admitted);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void it_takes_part_only_once_its_admission_is_durable(void **state)
 {
     (void)state;
-    struct bench *b = mem_alloc(sizeof(*b));
-    bench_open(b, 1, false);
+    struct bench *b = bench_open(1, false);
     bench_put(b, 0, 1, "k", "v");
     bench_tick(b, 0);
     assert_false(status_of(b, 0).admitted);
@@ -309,15 +290,14 @@ static void it_takes_part_only_once_its_admission_is_durable(void **state)
     assert_true(status_of(b, 0).admitted);
     bench_run(b, 10);
     assert_true(b->answers[1].given);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* Two of three lose their disks; nobody may forget what the three have chosen. */
 static void wiped_disks_are_not_admitted(void **state)
 {
     (void)state;
-    struct bench *b = mem_alloc(sizeof(*b));
-    bench_open(b, 3, false);
+    struct bench *b = bench_open(3, false);
     bench_run(b, 500);
     for (uint32_t i = 0; i < 3; i++)
         assert_true(status_of(b, i).admitted);
@@ -331,7 +311,7 @@ static void wiped_disks_are_not_admitted(void **state)
         assert_int_equal(status_of(b, i).peers[2].refused_us, REFUSAL_DISK);
         assert_false(b->answers[i].given);
     }
-    close_bench(b);
+    bench_close(b);
 }
 
 int main(void)

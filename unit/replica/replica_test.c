@@ -8,37 +8,22 @@
 #include "base/mem.h"
 #include "bench.h"
 
-static struct bench *open_bench(uint32_t count)
-{
-    struct bench *b = mem_alloc(sizeof(*b));
-    assert_non_null(b);
-    bench_open(b, count, true);
-    return b;
-}
-
-static void close_bench(struct bench *b)
-{
-    bench_close(b);
-    mem_free(b);
-    assert_int_equal(mem_outstanding(), 0);
-}
-
 static void a_cluster_of_one_serves(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(1);
+    struct bench *b = bench_open(1, true);
     bench_put(b, 0, 1, "k", "v");
     bench_get(b, 0, 2, "k");
     bench_run(b, 20);
     assert_true(b->answers[1].given);
     assert_string_equal(b->answers[2].value, "v");
-    close_bench(b);
+    bench_close(b);
 }
 
 static void a_proposer_knows_who_voted(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     bench_put(b, 0, 1, "k", "v");
     bench_run(b, 20);
     struct slot_view view;
@@ -47,13 +32,13 @@ static void a_proposer_knows_who_voted(void **state)
     assert_int_equal(view.voters.bits, 7);
     replica_get_slot(b->nodes[1], 1, &view);
     assert_int_equal(view.voters.bits, 0);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void without_a_quorum_answers_say_what_is_known(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     b->dead[1] = true;
     b->dead[2] = true;
     bench_put(b, 0, 1, "k", "v");
@@ -64,13 +49,13 @@ static void without_a_quorum_answers_say_what_is_known(void **state)
     bench_run(b, 20);
     assert_int_equal(b->answers[1].status, ANSWER_NOT_APPLIED);
     assert_int_equal(b->answers[2].status, ANSWER_NO_QUORUM);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void a_sequential_read_needs_nobody(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     bench_put(b, 0, 1, "k", "v");
     bench_run(b, 20);
     b->dead[1] = true;
@@ -86,13 +71,13 @@ static void a_sequential_read_needs_nobody(void **state)
     bench_run(b, 2);
     assert_true(b->answers[2].given);
     assert_string_equal(b->answers[2].value, "v");
-    close_bench(b);
+    bench_close(b);
 }
 
 static void a_sequential_read_waits_for_the_slot_that_its_client_has_seen(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     for (uint64_t slot = 3; slot > 0; slot--) {
         struct replica_op op = {
             .kind = OP_READ,
@@ -116,7 +101,7 @@ static void a_sequential_read_waits_for_the_slot_that_its_client_has_seen(void *
     assert_false(b->answers[3].given);
     bench_run(b, 100);
     assert_int_equal(b->answers[3].status, ANSWER_NO_QUORUM);
-    close_bench(b);
+    bench_close(b);
 }
 
 static bool lose_accepted(const struct bench *b, const struct bench_letter *letter)
@@ -128,7 +113,7 @@ static bool lose_accepted(const struct bench *b, const struct bench_letter *lett
 static void a_write_that_was_proposed_has_an_unknown_outcome(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     b->lose = lose_accepted;
     bench_put(b, 0, 1, "k", "v");
     bench_run(b, 5);
@@ -136,13 +121,13 @@ static void a_write_that_was_proposed_has_an_unknown_outcome(void **state)
         b->dead[i] = true;
     bench_run(b, 10010);
     assert_int_equal(b->answers[1].status, ANSWER_OUTCOME_UNKNOWN);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void a_full_queue_turns_away_at_once(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     b->dead[1] = true;
     b->dead[2] = true;
     uint32_t max = replica_tuning_default.queue_ops_max;
@@ -154,13 +139,13 @@ static void a_full_queue_turns_away_at_once(void **state)
     assert_false(b->answers[0].given);
     bench_get(b, 0, 1, "k");
     assert_int_equal(b->answers[1].status, ANSWER_QUEUE_FULL);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void a_node_that_was_away_catches_up(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     b->dead[2] = true;
     for (uint64_t i = 0; i < 200; i++) {
         bench_put(b, (uint32_t)(i % 2), i, "k", "v");
@@ -169,7 +154,7 @@ static void a_node_that_was_away_catches_up(void **state)
     b->dead[2] = false;
     bench_run(b, 3000);
     assert_true(bench_is_converged(b));
-    close_bench(b);
+    bench_close(b);
 }
 
 static struct value *barrier_of(uint64_t sequence)
@@ -183,7 +168,7 @@ static struct value *barrier_of(uint64_t sequence)
 static void a_chosen_slot_is_never_voted_on_again(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     struct value *v = barrier_of(1);
     struct value *w = barrier_of(2);
     struct ballot high = {.round = 9, .node = 2, .boot = 1};
@@ -202,14 +187,14 @@ static void a_chosen_slot_is_never_voted_on_again(void **state)
     assert_int_equal(view.promised.round, 0);
     value_unref(v);
     value_unref(w);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* The value at hand is another one than the tag of what was chosen. */
 static void a_vote_for_another_value_is_not_what_was_chosen(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     struct value *v = barrier_of(1);
     struct value *w = barrier_of(2);
     struct message accept = {.kind = MESSAGE_ACCEPT, .slot = 1, .value = v};
@@ -224,7 +209,7 @@ static void a_vote_for_another_value_is_not_what_was_chosen(void **state)
     assert_int_equal(b->sent[MESSAGE_PREPARE], 2);
     value_unref(v);
     value_unref(w);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void nobody_acts_above_the_window(void **state)
@@ -232,9 +217,7 @@ static void nobody_acts_above_the_window(void **state)
     (void)state;
     struct replica_tuning tuning = replica_tuning_default;
     tuning.alpha = 100;
-    struct bench *b = mem_alloc(sizeof(*b));
-    assert_non_null(b);
-    bench_open_tuned(b, 3, true, &tuning);
+    struct bench *b = bench_open_tuned(3, &tuning, MODE_CLASSIC);
     struct value *v = barrier_of(1);
     struct ballot ballot = {.round = 1, .node = 2, .boot = 1};
     for (uint64_t slot = 100; slot <= 101; slot++) {
@@ -254,13 +237,7 @@ static void nobody_acts_above_the_window(void **state)
     value_unref(v);
     bench_run(b, 2000); /* The slots below are filled, and it goes on. */
     assert_true(b->answers[1].given);
-    close_bench(b);
-}
-
-static bool lose_all_of_node_2(const struct bench *b, const struct bench_letter *letter)
-{
-    (void)b;
-    return letter->from == 2 || letter->to == 2;
+    bench_close(b);
 }
 
 /* Whom it asks for promises and votes have forgotten those slots: their state covers them. */
@@ -270,9 +247,7 @@ static void a_proposal_in_a_forgotten_slot_ends(void **state)
     struct replica_tuning tuning = replica_tuning_default;
     tuning.checkpoint_slots = 2;
     for (int turn = 0; turn < 2; turn++) {
-        struct bench *b = mem_alloc(sizeof(*b));
-        assert_non_null(b);
-        bench_open_tuned(b, 3, true, &tuning);
+        struct bench *b = bench_open_tuned(3, &tuning, MODE_CLASSIC);
         b->checkpoints = true;
         bench_append(b, 2, 1, "k", "x", "", 0);
         bench_tick(b, 2);
@@ -282,7 +257,7 @@ static void a_proposal_in_a_forgotten_slot_ends(void **state)
                 bench_sync(b, node);
             bench_deliver(b);
         }
-        b->lose = lose_all_of_node_2;
+        b->lose = bench_lose_all_of_node_2;
         bench_deliver(b);
         for (uint64_t i = 10; i < 20; i++) {
             bench_append(b, 0, i, "k", "y", "", 0);
@@ -299,7 +274,7 @@ static void a_proposal_in_a_forgotten_slot_ends(void **state)
         bench_run(b, 100);
         assert_int_equal(strlen(b->answers[2].value), 11);
         assert_true(bench_is_converged(b));
-        close_bench(b);
+        bench_close(b);
     }
 }
 
@@ -307,7 +282,7 @@ static void a_proposal_in_a_forgotten_slot_ends(void **state)
 static void an_idle_node_leaves_a_hole_alone_for_as_long_as_commits_take(void **state)
 {
     (void)state;
-    struct bench *b = open_bench(3);
+    struct bench *b = bench_open(3, true);
     b->dead[1] = true;
     b->dead[2] = true;
     struct value *v = barrier_of(1);
@@ -331,7 +306,7 @@ static void an_idle_node_leaves_a_hole_alone_for_as_long_as_commits_take(void **
     bench_run(b, 300);
     assert_int_not_equal(b->sent[MESSAGE_PREPARE], 0);
     value_unref(v);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* One node, every allocation failing in turn: an error comes out, and nothing leaks. */

@@ -9,21 +9,6 @@
 #include "base/mem.h"
 #include "bench.h"
 
-static struct bench *open_bench(void)
-{
-    struct bench *b = mem_alloc(sizeof(*b));
-    assert_non_null(b);
-    bench_open(b, 3, true);
-    return b;
-}
-
-static void close_bench(struct bench *b)
-{
-    bench_close(b);
-    mem_free(b);
-    assert_int_equal(mem_outstanding(), 0);
-}
-
 static struct ballot ballot(uint64_t round, uint32_t node)
 {
     return (struct ballot){.round = round, .node = node, .boot = 1};
@@ -43,7 +28,7 @@ static struct value *barrier(uint64_t sequence)
 static void replay_gives_the_same_state(void **state)
 {
     (void)state;
-    struct bench *b = open_bench();
+    struct bench *b = bench_open(3, true);
     for (uint64_t i = 0; i < 60; i++) {
         bench_append(b, (uint32_t)(i % 3), i, i % 2 == 0 ? "even" : "odd", "x",
                      i % 4 == 0 ? "" : "client", i % 4 == 0 ? 0 : i);
@@ -65,13 +50,13 @@ static void replay_gives_the_same_state(void **state)
         assert_int_equal(status.stats.executed_total, 0); /* What is replayed does not count. */
         assert_int_equal(status.stats.suppressed_total, 0);
     }
-    close_bench(b);
+    bench_close(b);
 }
 
 static void what_was_answered_survives_all_losing_power_at_once(void **state)
 {
     (void)state;
-    struct bench *b = open_bench();
+    struct bench *b = bench_open(3, true);
     for (uint64_t i = 0; i < 20; i++) {
         bench_append(b, (uint32_t)(i % 3), i, "k", "x", "", 0);
         while (!b->answers[i].given)
@@ -83,13 +68,13 @@ static void what_was_answered_survives_all_losing_power_at_once(void **state)
     bench_run(b, 1000);
     assert_int_equal(strlen(b->answers[100].value), 20);
     assert_true(bench_is_converged(b));
-    close_bench(b);
+    bench_close(b);
 }
 
 static void promises_and_votes_are_kept(void **state)
 {
     (void)state;
-    struct bench *b = open_bench();
+    struct bench *b = bench_open(3, true);
     struct value *v = barrier(1);
     struct message prepare = {.kind = MESSAGE_PREPARE, .slot = 1, .ballot = ballot(7, 3)};
     struct message accept = {.kind = MESSAGE_ACCEPT, .slot = 2, .ballot = ballot(8, 3), .value = v};
@@ -110,13 +95,13 @@ static void promises_and_votes_are_kept(void **state)
     replica_get_status(b->nodes[0], &status);
     assert_int_equal(status.frontier, 2); /* A hole to be filled, whoever left it. */
     value_unref(v);
-    close_bench(b);
+    bench_close(b);
 }
 
 static void nothing_was_said_of_what_is_lost(void **state)
 {
     (void)state;
-    struct bench *b = open_bench();
+    struct bench *b = bench_open(3, true);
     struct value *v = barrier(1);
     struct message accept = {.kind = MESSAGE_ACCEPT, .slot = 1, .ballot = ballot(8, 3), .value = v};
     bench_say(b, 2, 0, accept);
@@ -129,7 +114,7 @@ static void nothing_was_said_of_what_is_lost(void **state)
     replica_get_slot(b->nodes[0], 1, &view);
     assert_false(view.in_memory);
     value_unref(v);
-    close_bench(b);
+    bench_close(b);
 }
 
 static bool lose_all_but_accepts_to_node_1(const struct bench *b, const struct bench_letter *l)
@@ -149,7 +134,7 @@ static bool lose_nothing_but_fetches(const struct bench *b, const struct bench_l
 static void a_proposal_is_finished_after_its_node_started_again(void **state)
 {
     (void)state;
-    struct bench *b = open_bench();
+    struct bench *b = bench_open(3, true);
     bench_put(b, 0, 1, "k", "v");
     bench_tick(b, 0);
     bench_deliver(b);
@@ -164,7 +149,7 @@ static void a_proposal_is_finished_after_its_node_started_again(void **state)
     for (uint32_t node = 0; node < 3; node++)
         assert_non_null(machine_get(replica_machine(b->nodes[node]), bytes_of("k")));
     assert_true(bench_is_converged(b));
-    close_bench(b);
+    bench_close(b);
 }
 
 /* The last one to be sent, in slot 1. */
@@ -180,7 +165,7 @@ static const struct message *last_prepare(const struct bench *b)
 static void a_ballot_of_an_earlier_start_is_not_used_again(void **state)
 {
     (void)state;
-    struct bench *b = open_bench();
+    struct bench *b = bench_open(3, true);
     bench_put(b, 0, 1, "k", "v");
     bench_tick(b, 0);
     struct ballot first = last_prepare(b)->ballot;
@@ -191,7 +176,7 @@ static void a_ballot_of_an_earlier_start_is_not_used_again(void **state)
     assert_int_equal(second.round, first.round);
     assert_int_equal(second.node, first.node);
     assert_int_equal(second.boot, first.boot + 1);
-    close_bench(b);
+    bench_close(b);
 }
 
 /* ---- Records ------------------------------------------------------------------------------- */
