@@ -12,4 +12,7 @@
 
 #include <cmocka.h>
 
+/* A test between the setup() and teardown() of its own file. */
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 #endif

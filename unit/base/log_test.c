@@ -223,15 +223,9 @@ static void test_errno_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_text, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_json, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_time_is_now, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_escapes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_utf8, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_long_lines_are_cut, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_levels, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_words, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_errno_is_kept, setup, teardown),
+        TEST(test_text),    TEST(test_json),  TEST(test_time_is_now),
+        TEST(test_escapes), TEST(test_utf8),  TEST(test_long_lines_are_cut),
+        TEST(test_levels),  TEST(test_words), TEST(test_errno_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

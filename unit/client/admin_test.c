@@ -224,11 +224,8 @@ static void test_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_health_and_status, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_metrics, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_log, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_faults, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
+        TEST(test_health_and_status), TEST(test_metrics), TEST(test_log), TEST(test_faults),
+        TEST(test_failures),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

@@ -281,8 +281,6 @@ static void test_chosen_to_has_its_values(void **state)
     fails(w, "not the value of slot 2");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

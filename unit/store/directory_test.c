@@ -130,9 +130,7 @@ static void test_a_state_without_its_acceptor(void **state)
     (void)state;
     struct store_error error;
     struct acceptor_store *s = fixture_open(fixture_dir);
-    struct state_store *t;
-    assert_int_equal(state_store_open(fixture_dir, acceptor_store_identity(s), 1 << 24, &t, &error),
-                     0);
+    struct state_store *t = fixture_open_state(s);
     state_store_close(t);
     acceptor_store_close(s);
     char path[TEMP_PATH_MAX + 32];

@@ -171,18 +171,18 @@ static void test_a_full_disk(void **state)
     assert_int_equal(umount(fixture_dir), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, teardown)
+#define DISK_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_a_flipped_bit_in_a_vote),
-        TEST(test_a_flipped_bit_in_meta),
-        TEST(test_a_flipped_bit_in_a_key),
-        TEST(test_a_truncated_file),
-        TEST(test_no_data_file_at_all),
-        TEST(test_a_full_map),
-        TEST(test_a_full_disk),
+        DISK_TEST(test_a_flipped_bit_in_a_vote),
+        DISK_TEST(test_a_flipped_bit_in_meta),
+        DISK_TEST(test_a_flipped_bit_in_a_key),
+        DISK_TEST(test_a_truncated_file),
+        DISK_TEST(test_no_data_file_at_all),
+        DISK_TEST(test_a_full_map),
+        DISK_TEST(test_a_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

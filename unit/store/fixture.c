@@ -176,6 +176,15 @@ int fixture_see_chosen(void *context, uint64_t slot, struct value *v)
     return 0;
 }
 
+struct state_store *fixture_open_state(const struct acceptor_store *s)
+{
+    struct state_store *t = NULL;
+    struct store_error error;
+    assert_int_equal(state_store_open(fixture_dir, acceptor_store_identity(s), 1 << 24, &t, &error),
+                     0);
+    return t;
+}
+
 static bool fixture_on_part(void *context)
 {
     (void)context;

@@ -73,6 +73,9 @@ struct fixture_chosen {
 
 int fixture_see_chosen(void *context, uint64_t slot, struct value *v);
 
+/* The state next to it, in the same directory. */
+struct state_store *fixture_open_state(const struct acceptor_store *s);
+
 /* Write a checkpoint, in one part if it is a small one. */
 int fixture_write(struct state_store *s, struct checkpoint *c, struct store_error *error);
 

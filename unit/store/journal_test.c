@@ -428,23 +428,23 @@ static void test_a_start_without_memory(void **state)
     acceptor_store_close(s);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+#define JOURNAL_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_what_is_written_is_found),
-        TEST(test_round_and_round),
-        TEST(test_no_room),
-        TEST(test_what_was_not_synced_may_be_lost),
-        TEST(test_what_was_synced_must_be_there),
-        TEST(test_no_journal),
-        TEST(test_a_start_finds_what_was_not_merged),
-        TEST(test_more_than_the_journal_holds),
-        TEST(test_merging_while_committing),
-        TEST(test_cut_short_and_damaged),
-        TEST(test_a_commit_allocates_nothing),
-        TEST(test_a_start_without_memory),
+        JOURNAL_TEST(test_what_is_written_is_found),
+        JOURNAL_TEST(test_round_and_round),
+        JOURNAL_TEST(test_no_room),
+        JOURNAL_TEST(test_what_was_not_synced_may_be_lost),
+        JOURNAL_TEST(test_what_was_synced_must_be_there),
+        JOURNAL_TEST(test_no_journal),
+        JOURNAL_TEST(test_a_start_finds_what_was_not_merged),
+        JOURNAL_TEST(test_more_than_the_journal_holds),
+        JOURNAL_TEST(test_merging_while_committing),
+        JOURNAL_TEST(test_cut_short_and_damaged),
+        JOURNAL_TEST(test_a_commit_allocates_nothing),
+        JOURNAL_TEST(test_a_start_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

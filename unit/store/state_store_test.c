@@ -483,21 +483,21 @@ static void test_every_allocation_fails_once(void **state)
     entry_unref(e);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+#define STATE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_checkpoints_come_back),
-        TEST(test_a_checkpoint_that_was_cut_off_is_undone),
-        TEST(test_undoing_without_memory),
-        TEST(test_flipped_bits_of_what_is_to_be_undone),
-        TEST(test_an_error_of_the_loader_ends_the_load),
-        TEST(test_another_nodes_state_is_refused),
-        TEST(test_flipped_bits_are_found),
-        TEST(test_a_truncated_file),
-        TEST(test_a_full_map_keeps_the_checkpoint_before),
-        TEST(test_every_allocation_fails_once),
+        STATE_TEST(test_checkpoints_come_back),
+        STATE_TEST(test_a_checkpoint_that_was_cut_off_is_undone),
+        STATE_TEST(test_undoing_without_memory),
+        STATE_TEST(test_flipped_bits_of_what_is_to_be_undone),
+        STATE_TEST(test_an_error_of_the_loader_ends_the_load),
+        STATE_TEST(test_another_nodes_state_is_refused),
+        STATE_TEST(test_flipped_bits_are_found),
+        STATE_TEST(test_a_truncated_file),
+        STATE_TEST(test_a_full_map_keeps_the_checkpoint_before),
+        STATE_TEST(test_every_allocation_fails_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,9 +16,7 @@ static int setup(void **state)
     struct durable records[] = {fixture_vote(21, NULL), fixture_learnt(5, fixture_batch(99, 5))};
     assert_int_equal(fixture_commit(s, records, 2, &error), 0);
 
-    struct state_store *t;
-    assert_int_equal(state_store_open(fixture_dir, acceptor_store_identity(s), 1 << 24, &t, &error),
-                     0);
+    struct state_store *t = fixture_open_state(s);
     struct checkpoint_key keys[] = {{.key = bytes_of("key-1")}, {.key = bytes_of("key-2")}};
     struct checkpoint_session session = {.client_id = bytes_of("client"),
                                          .session = bytes_of("opaque")};
@@ -136,9 +134,7 @@ static void test_counts_that_the_head_denies(void **state)
     (void)state;
     struct store_error error;
     struct acceptor_store *s = fixture_open(fixture_dir);
-    struct state_store *t;
-    assert_int_equal(state_store_open(fixture_dir, acceptor_store_identity(s), 1 << 24, &t, &error),
-                     0);
+    struct state_store *t = fixture_open_state(s);
     struct checkpoint c = {.head = {.applied = 21, .keys = 3, .clients = 1}};
     assert_int_equal(fixture_write(t, &c, &error), 0);
     state_store_close(t);
@@ -193,19 +189,19 @@ static void test_every_allocation_fails_once(void **state)
     assert_int_equal(lines.count, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+#define VERIFY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_nothing_to_find),
-        TEST(test_each_bad_record_is_named),
-        TEST(test_bad_records_of_the_state),
-        TEST(test_holes_in_what_is_chosen),
-        TEST(test_counts_that_the_head_denies),
-        TEST(test_truncated_files),
-        TEST(test_what_cannot_be_verified),
-        TEST(test_every_allocation_fails_once),
+        VERIFY_TEST(test_nothing_to_find),
+        VERIFY_TEST(test_each_bad_record_is_named),
+        VERIFY_TEST(test_bad_records_of_the_state),
+        VERIFY_TEST(test_holes_in_what_is_chosen),
+        VERIFY_TEST(test_counts_that_the_head_denies),
+        VERIFY_TEST(test_truncated_files),
+        VERIFY_TEST(test_what_cannot_be_verified),
+        VERIFY_TEST(test_every_allocation_fails_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

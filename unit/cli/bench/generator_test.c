@@ -379,17 +379,17 @@ static void test_key_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_closed_loop, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_pipeline_and_pin, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_fill, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_fill_gives_up, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_mix, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_busy, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_open_loop_holds_its_rate, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_open_loop_shows_a_stall, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_open_loop_backlog, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_server_that_is_not_there, setup, teardown),
+        TEST(test_closed_loop),
+        TEST(test_pipeline_and_pin),
+        TEST(test_fill),
+        TEST(test_fill_gives_up),
+        TEST(test_mix),
+        TEST(test_failures),
+        TEST(test_busy),
+        TEST(test_open_loop_holds_its_rate),
+        TEST(test_open_loop_shows_a_stall),
+        TEST(test_open_loop_backlog),
+        TEST(test_a_server_that_is_not_there),
         cmocka_unit_test(test_key_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

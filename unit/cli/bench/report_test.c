@@ -193,13 +193,13 @@ static void test_csv(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_fields_in_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_values, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_endpoints, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_nobody_to_ask_for_cpu_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_operation, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_mode, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_csv, setup, teardown),
+        TEST(test_fields_in_order),
+        TEST(test_values),
+        TEST(test_endpoints),
+        TEST(test_nobody_to_ask_for_cpu_time),
+        TEST(test_no_operation),
+        TEST(test_mode),
+        TEST(test_csv),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -153,13 +153,13 @@ static void test_too_late_to_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_window, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_gaps, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_silent_window_is_one_gap, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_failures_end_no_gap, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_seconds, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_out_of_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_too_late_to_count, setup, teardown),
+        TEST(test_window),
+        TEST(test_gaps),
+        TEST(test_a_silent_window_is_one_gap),
+        TEST(test_failures_end_no_gap),
+        TEST(test_seconds),
+        TEST(test_out_of_order),
+        TEST(test_too_late_to_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

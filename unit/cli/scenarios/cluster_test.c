@@ -381,18 +381,18 @@ int main(int argc, char **argv)
     if (stand_in_is_asked(argc, argv))
         return stand_in_run(argc, argv);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_life, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_kill_and_restart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_pause_and_resume, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_a_node_inherits, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_node_that_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_program, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_other_ports_when_taken, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_unclean_ends_are_counted, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cleanup_ends, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_leash_of_another, setup, teardown),
+        TEST(test_life),
+        TEST(test_kill_and_restart),
+        TEST(test_pause_and_resume),
+        TEST(test_what_a_node_inherits),
+        TEST(test_a_node_that_fails),
+        TEST(test_no_program),
+        TEST(test_other_ports_when_taken),
+        TEST(test_unclean_ends_are_counted),
+        TEST(test_interrupted),
+        TEST(test_killed),
+        TEST(test_cleanup_ends),
+        TEST(test_leash_of_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

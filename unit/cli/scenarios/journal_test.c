@@ -222,14 +222,14 @@ static void test_written_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_what_is_kept, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_outcomes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_is_left_out, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_stale_read_is_told, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_revisions_that_go_back_are_told, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_an_answer_without_sense, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_written_down, setup, teardown),
+        TEST(test_what_is_kept),
+        TEST(test_outcomes),
+        TEST(test_what_is_left_out),
+        TEST(test_a_stale_read_is_told),
+        TEST(test_revisions_that_go_back_are_told),
+        TEST(test_an_answer_without_sense),
+        TEST(test_no_memory),
+        TEST(test_written_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
