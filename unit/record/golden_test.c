@@ -1,7 +1,6 @@
 /* golden_test.c -- each record as it stands on the disk, to the byte, and as it is printed. */
+#include "../golden.h"
 #include "samples.h"
-
-#include <stdio.h>
 
 /* ---- To the byte ------------------------------------------------------------------------ */
 
@@ -51,16 +50,6 @@ static const char *const golden[SAMPLES][2] = {
     {"6b6579", "c2c03adb6f6b98db0110"},
     {"636c69656e74", "f725642f6ce2f624011081de088bbce19070010a6f7061717565"},
 };
-
-static void assert_golden(struct bytes b, const char *hex)
-{
-    char text[512];
-    assert_true(2 * b.size < sizeof(text));
-    text[0] = '\0';
-    for (size_t i = 0; i < b.size; i++)
-        (void)snprintf(text + 2 * i, 3, "%02x", b.data[i]);
-    assert_string_equal(text, hex);
-}
 
 static void test_golden(void **state)
 {

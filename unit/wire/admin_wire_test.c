@@ -1,31 +1,8 @@
 /* admin_wire_test.c -- Admin, its log, and the health service: there and back, golden, refused. */
+#include "fixture.h"
 #include "samples.h"
 
 #include "wire/health_wire.h"
-
-struct fixture {
-    struct buf buf;
-    struct wire_arena arena;
-    struct wire_error error;
-};
-
-static int setup(void **state)
-{
-    static struct fixture f;
-    f.buf = (struct buf){0};
-    f.error = (struct wire_error){""};
-    wire_arena_init(&f.arena);
-    *state = &f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    buf_fini(&f->buf);
-    wire_arena_fini(&f->arena);
-    return mem_outstanding() == 0 ? 0 : -1;
-}
 
 static void test_health(void **state)
 {
@@ -453,17 +430,17 @@ static void test_health_service(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_health, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_status, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_metrics, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_many_metrics, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_faults_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_faults, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_log_request, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_log, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_log_of_a_full_batch, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_log_without_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_health_service, setup, teardown),
+        FIXTURE_TEST(test_health),
+        FIXTURE_TEST(test_status),
+        FIXTURE_TEST(test_metrics),
+        FIXTURE_TEST(test_many_metrics),
+        FIXTURE_TEST(test_faults_refused),
+        FIXTURE_TEST(test_faults),
+        FIXTURE_TEST(test_log_request),
+        FIXTURE_TEST(test_log),
+        FIXTURE_TEST(test_log_of_a_full_batch),
+        FIXTURE_TEST(test_log_without_memory),
+        FIXTURE_TEST(test_health_service),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

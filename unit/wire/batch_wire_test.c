@@ -1,32 +1,9 @@
 /* batch_wire_test.c -- many operations and answers in one message: there and back, and bounds. */
+#include "fixture.h"
 #include "samples.h"
 
 #include "kv/entry.h"
 #include "wire/batch_wire.h"
-
-struct fixture {
-    struct wire_list list;
-    struct wire_arena arena;
-    struct wire_error error;
-};
-
-static int setup(void **state)
-{
-    static struct fixture f;
-    f.list = (struct wire_list){0};
-    f.error = (struct wire_error){""};
-    wire_arena_init(&f.arena);
-    *state = &f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    wire_list_fini(&f->list);
-    wire_arena_fini(&f->arena);
-    return mem_outstanding() == 0 ? 0 : -1;
-}
 
 static const struct wire_get get = {.key = {.data = (const uint8_t *)"k", .size = 1}};
 
@@ -213,15 +190,15 @@ static void test_long_texts_are_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_golden, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_operations_there_and_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_alone, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_answers_there_and_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_count_is_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_size_is_bounded, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bad_operations, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bad_answers, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_long_texts_are_cut, setup, teardown),
+        FIXTURE_TEST(test_golden),
+        FIXTURE_TEST(test_operations_there_and_back),
+        FIXTURE_TEST(test_alone),
+        FIXTURE_TEST(test_answers_there_and_back),
+        FIXTURE_TEST(test_count_is_bounded),
+        FIXTURE_TEST(test_size_is_bounded),
+        FIXTURE_TEST(test_bad_operations),
+        FIXTURE_TEST(test_bad_answers),
+        FIXTURE_TEST(test_long_texts_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,31 +1,8 @@
 /* kv_wire_test.c -- the KV service: there and back, golden bytes, each limit with its words. */
+#include "fixture.h"
 #include "samples.h"
 
 #include "kv/entry.h"
-
-struct fixture {
-    struct buf buf;
-    struct wire_arena arena;
-    struct wire_error error;
-};
-
-static int setup(void **state)
-{
-    static struct fixture f;
-    f.buf = (struct buf){0};
-    f.error = (struct wire_error){""};
-    wire_arena_init(&f.arena);
-    *state = &f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    buf_fini(&f->buf);
-    wire_arena_fini(&f->arena);
-    return mem_outstanding() == 0 ? 0 : -1;
-}
 
 static void assert_command_equal(const struct command *a, const struct command *b)
 {
@@ -371,18 +348,18 @@ static void test_small_is_free(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_writes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_sessions, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_comparisons, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_get, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_get_answer, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_write_answer, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_answer_of_a_result, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_hello, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_reasons, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_without_memory, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_small_is_free, setup, teardown),
+        FIXTURE_TEST(test_writes),
+        FIXTURE_TEST(test_sizes),
+        FIXTURE_TEST(test_sessions),
+        FIXTURE_TEST(test_comparisons),
+        FIXTURE_TEST(test_get),
+        FIXTURE_TEST(test_get_answer),
+        FIXTURE_TEST(test_write_answer),
+        FIXTURE_TEST(test_answer_of_a_result),
+        FIXTURE_TEST(test_hello),
+        FIXTURE_TEST(test_reasons),
+        FIXTURE_TEST(test_without_memory),
+        FIXTURE_TEST(test_small_is_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

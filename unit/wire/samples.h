@@ -4,9 +4,9 @@
 #ifndef DKV_UNIT_WIRE_SAMPLES_H
 #define DKV_UNIT_WIRE_SAMPLES_H
 
+#include "../golden.h"
 #include "../unit.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -19,17 +19,6 @@
 #include "wire/log_wire.h"
 #include "wire/paxos_wire.h"
 #include "wire/wire.h"
-
-/* These very bytes, as hexadecimal digits: once written they never change. */
-static inline void assert_golden(struct bytes b, const char *hex)
-{
-    char text[1024];
-    assert_true(2 * b.size < sizeof(text));
-    text[0] = '\0';
-    for (size_t i = 0; i < b.size; i++)
-        (void)snprintf(text + 2 * i, 3, "%02x", b.data[i]);
-    assert_string_equal(text, hex);
-}
 
 static inline void assert_bytes(struct bytes b, struct bytes expected)
 {
