@@ -172,8 +172,8 @@ static void test_server_notices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_client_notices, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_server_notices, world_setup, world_teardown),
+        WORLD_TEST(test_client_notices),
+        WORLD_TEST(test_server_notices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

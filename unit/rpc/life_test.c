@@ -13,34 +13,7 @@
 
 #include "base/mem.h"
 
-static void on_echo(void *context, struct rpc_call *call, struct bytes request,
-                    uint64_t deadline_ns)
-{
-    (void)context;
-    (void)deadline_ns;
-    struct buf reply = {0};
-    if (buf_append(&reply, request) != 0)
-        rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, "out of memory", NULL, 0);
-    else
-        rpc_call_answer(call, &reply);
-}
-
-struct held {
-    struct counter count;
-    struct rpc_call *calls[64];
-};
-
-static void on_hold(void *context, struct rpc_call *call, struct bytes request,
-                    uint64_t deadline_ns)
-{
-    struct held *held = context;
-    (void)request;
-    (void)deadline_ns;
-    held->calls[counter_get(&held->count)] = call;
-    counter_add(&held->count, 1);
-}
-
-static const struct rpc_method echo = {.name = "/t.T/Echo", .unary = on_echo};
+static const struct rpc_method echo = {.name = "/t.T/Echo", .unary = world_echo};
 
 /* The status of one echo. */
 static enum rpc_status ping(struct rpc_channel *channel)
@@ -152,30 +125,19 @@ static void test_host_name(void **state)
     rpc_server_close(server);
 }
 
-static void on_status(void *context, const struct rpc_reply *reply)
-{
-    struct counter *counters = context; /* One per status. */
-    counter_add(&counters[reply->status], 1);
-}
-
 static void test_server_closes_with_calls_held(void **state)
 {
     (void)state;
     enum { CALLS = 20 };
     struct held held = {.count = COUNTER_INIT};
-    const struct rpc_method method = {.name = "/t.T/Hold", .unary = on_hold, .context = &held};
+    const struct rpc_method method = {.name = "/t.T/Hold", .unary = world_hold, .context = &held};
     struct rpc_server *server = server_start(&method, 1);
     struct rpc_client *client = client_start();
     struct rpc_channel *channel = channel_to(client, rpc_server_port(server));
-    struct counter replies[17];
-    for (int i = 0; i < 17; i++)
-        replies[i] = COUNTER_INIT;
-    for (int i = 0; i < CALLS; i++) {
-        struct buf request = pattern(100, 1);
-        assert_int_equal(
-            rpc_channel_call(channel, "/t.T/Hold", &request, 60 * SECOND_NS, on_status, replies),
-            0);
-    }
+    struct replies replies;
+    replies_init(&replies);
+    for (int i = 0; i < CALLS; i++)
+        call_held(channel, 100, 60 * SECOND_NS, &replies);
     assert_true(counter_wait(&held.count, CALLS));
     struct buf early = pattern(10, 1);
     rpc_call_answer(held.calls[0], &early);
@@ -191,9 +153,10 @@ static void test_server_closes_with_calls_held(void **state)
             rpc_call_fail(held.calls[i], RPC_ABORTED, NULL, NULL, 0);
         buf_fini(&reply);
     }
-    assert_true(counter_wait(&replies[RPC_UNAVAILABLE], CALLS - 1));
+    assert_true(counter_wait(&replies.by[RPC_UNAVAILABLE], CALLS - 1));
     rpc_client_close(client);
-    assert_int_equal(counter_get(&replies[RPC_UNAVAILABLE]) + counter_get(&replies[RPC_OK]), CALLS);
+    assert_int_equal(counter_get(&replies.by[RPC_UNAVAILABLE]) + counter_get(&replies.by[RPC_OK]),
+                     CALLS);
 }
 
 /* Holders that answer at the very moment that the server closes. */
@@ -212,19 +175,15 @@ static void test_server_closes_while_calls_are_answered(void **state)
     (void)state;
     for (int round = 0; round < 10; round++) {
         struct held held = {.count = COUNTER_INIT};
-        const struct rpc_method method = {.name = "/t.T/Hold", .unary = on_hold, .context = &held};
+        const struct rpc_method method = {
+            .name = "/t.T/Hold", .unary = world_hold, .context = &held};
         struct rpc_server *server = server_start(&method, 1);
         struct rpc_client *client = client_start();
         struct rpc_channel *channel = channel_to(client, rpc_server_port(server));
-        struct counter replies[17];
-        for (int i = 0; i < 17; i++)
-            replies[i] = COUNTER_INIT;
-        for (int i = 0; i < 64; i++) {
-            struct buf request = pattern(100, 1);
-            assert_int_equal(rpc_channel_call(channel, "/t.T/Hold", &request, 60 * SECOND_NS,
-                                              on_status, replies),
-                             0);
-        }
+        struct replies replies;
+        replies_init(&replies);
+        for (int i = 0; i < 64; i++)
+            call_held(channel, 100, 60 * SECOND_NS, &replies);
         assert_true(counter_wait(&held.count, 64));
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, answer_all, &held), 0);
@@ -233,7 +192,7 @@ static void test_server_closes_while_calls_are_answered(void **state)
         rpc_client_close(client);
         uint64_t total = 0;
         for (int i = 0; i < 17; i++)
-            total += counter_get(&replies[i]);
+            total += counter_get(&replies.by[i]);
         assert_int_equal(total, 64);
     }
 }
@@ -320,7 +279,7 @@ static void test_client_without_memory(void **state)
     }
     struct buf request = pattern(10, 1);
     mem_fail_after(0);
-    int err = rpc_channel_call(channel, "/t.T/Echo", &request, SECOND_NS, on_status, NULL);
+    int err = rpc_channel_call(channel, "/t.T/Echo", &request, SECOND_NS, replies_count, NULL);
     mem_fail_after(-1);
     assert_int_equal(err, ERR_NO_MEMORY);
     assert_int_equal(request.size, 10);
@@ -358,21 +317,17 @@ static void test_call_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_port_in_use, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_port_in_use_by_a_sharing_socket, world_setup,
-                                        world_teardown),
-        cmocka_unit_test_setup_teardown(test_bad_address, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_dead_port_then_server, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_host_name, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_server_closes_with_calls_held, world_setup,
-                                        world_teardown),
-        cmocka_unit_test_setup_teardown(test_server_closes_while_calls_are_answered, world_setup,
-                                        world_teardown),
-        cmocka_unit_test_setup_teardown(test_channel_closes_in_mid_traffic, world_setup,
-                                        world_teardown),
-        cmocka_unit_test_setup_teardown(test_server_without_memory, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_client_without_memory, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_call_without_memory, world_setup, world_teardown),
+        WORLD_TEST(test_port_in_use),
+        WORLD_TEST(test_port_in_use_by_a_sharing_socket),
+        WORLD_TEST(test_bad_address),
+        WORLD_TEST(test_dead_port_then_server),
+        WORLD_TEST(test_host_name),
+        WORLD_TEST(test_server_closes_with_calls_held),
+        WORLD_TEST(test_server_closes_while_calls_are_answered),
+        WORLD_TEST(test_channel_closes_in_mid_traffic),
+        WORLD_TEST(test_server_without_memory),
+        WORLD_TEST(test_client_without_memory),
+        WORLD_TEST(test_call_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,10 +169,10 @@ static void test_wake(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_all_on_one_thread, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_close_under_way, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_waits_no_longer, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_wake, world_setup, world_teardown),
+        WORLD_TEST(test_all_on_one_thread),
+        WORLD_TEST(test_close_under_way),
+        WORLD_TEST(test_waits_no_longer),
+        WORLD_TEST(test_wake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,9 +116,8 @@ static void test_call_without_a_message(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_compressed_is_refused_unseen, world_setup,
-                                        world_teardown),
-        cmocka_unit_test_setup_teardown(test_call_without_a_message, world_setup, world_teardown),
+        WORLD_TEST(test_compressed_is_refused_unseen),
+        WORLD_TEST(test_call_without_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

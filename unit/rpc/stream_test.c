@@ -508,23 +508,20 @@ static void test_stream_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_echo_and_end, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_short_messages_cost_no_memory, world_setup,
-                                        world_teardown),
-        cmocka_unit_test_setup_teardown(test_one_at_a_time, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_server_without_on_end, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_server_ends_with_status, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_reader_that_does_not_read, world_setup,
-                                        world_teardown),
-        cmocka_unit_test_setup_teardown(test_cancel_by_client, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_cancel_by_server, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_server_closes_first, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_server_closes_and_client_does_not_read, world_setup,
-                                        world_teardown),
-        cmocka_unit_test_setup_teardown(test_client_closes_first, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_nobody_there, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_unknown_stream, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_stream_without_memory, world_setup, world_teardown),
+        WORLD_TEST(test_echo_and_end),
+        WORLD_TEST(test_short_messages_cost_no_memory),
+        WORLD_TEST(test_one_at_a_time),
+        WORLD_TEST(test_server_without_on_end),
+        WORLD_TEST(test_server_ends_with_status),
+        WORLD_TEST(test_reader_that_does_not_read),
+        WORLD_TEST(test_cancel_by_client),
+        WORLD_TEST(test_cancel_by_server),
+        WORLD_TEST(test_server_closes_first),
+        WORLD_TEST(test_server_closes_and_client_does_not_read),
+        WORLD_TEST(test_client_closes_first),
+        WORLD_TEST(test_nobody_there),
+        WORLD_TEST(test_unknown_stream),
+        WORLD_TEST(test_stream_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

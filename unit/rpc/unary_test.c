@@ -9,35 +9,6 @@
 #include "base/list.h"
 #include "base/mem.h"
 
-static void on_echo(void *context, struct rpc_call *call, struct bytes request,
-                    uint64_t deadline_ns)
-{
-    (void)context;
-    (void)deadline_ns;
-    struct buf reply = {0};
-    if (buf_append(&reply, request) != 0)
-        rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, "out of memory", NULL, 0);
-    else
-        rpc_call_answer(call, &reply);
-}
-
-/* Calls that the test answers when it likes. */
-struct held {
-    struct counter count;
-    struct rpc_call *calls[64];
-    uint64_t deadline_ns;
-};
-
-static void on_hold(void *context, struct rpc_call *call, struct bytes request,
-                    uint64_t deadline_ns)
-{
-    struct held *held = context;
-    (void)request;
-    held->calls[counter_get(&held->count)] = call;
-    held->deadline_ns = deadline_ns;
-    counter_add(&held->count, 1);
-}
-
 static void on_fail(void *context, struct rpc_call *call, struct bytes request,
                     uint64_t deadline_ns)
 {
@@ -94,8 +65,8 @@ static void world_open(struct world *w)
 {
     *w = (struct world){.held.count = COUNTER_INIT};
     const struct rpc_method methods[] = {
-        {.name = "/t.T/Echo", .unary = on_echo},
-        {.name = "/t.T/Hold", .unary = on_hold, .context = &w->held},
+        {.name = "/t.T/Echo", .unary = world_echo},
+        {.name = "/t.T/Hold", .unary = world_hold, .context = &w->held},
         {.name = "/t.T/Fail", .unary = on_fail},
         {.name = "/t.T/Long", .unary = on_long},
         {.name = "/t.T/Keep", .unary = on_keep, .context = &w->allocations},
@@ -229,29 +200,19 @@ static void test_deadline(void **state)
     world_close(&w);
 }
 
-static void on_reply_count(void *context, const struct rpc_reply *reply)
-{
-    struct counter *counters = context; /* One per status. */
-    counter_add(&counters[reply->status], 1);
-}
-
 static void test_no_deadline_is_forever(void **state)
 {
     (void)state;
     struct world w;
     world_open(&w);
-    struct counter replies[17];
-    for (int i = 0; i < 17; i++)
-        replies[i] = COUNTER_INIT;
-    struct buf request = {0};
-    assert_int_equal(
-        rpc_channel_call(w.channel, "/t.T/Hold", &request, RPC_FOREVER_NS, on_reply_count, replies),
-        0);
+    struct replies replies;
+    replies_init(&replies);
+    call_held(w.channel, 0, RPC_FOREVER_NS, &replies);
     assert_true(counter_wait(&w.held.count, 1));
     assert_true(w.held.deadline_ns == RPC_FOREVER_NS);
     struct buf reply = {0};
     rpc_call_answer(w.held.calls[0], &reply);
-    assert_true(counter_wait(&replies[RPC_OK], 1));
+    assert_true(counter_wait(&replies.by[RPC_OK], 1));
     world_close(&w);
 }
 
@@ -261,21 +222,18 @@ static void test_deadline_is_not_rounded_up(void **state)
     (void)state;
     struct world w;
     world_open(&w);
-    struct counter replies[17];
-    for (int i = 0; i < 17; i++)
-        replies[i] = COUNTER_INIT;
-    struct buf request = {0};
+    struct replies replies;
+    replies_init(&replies);
     const uint64_t timeout_ns = 10510 * MS_NS; /* Travels as 10.6 s. */
     uint64_t start = now_ns();
-    assert_int_equal(
-        rpc_channel_call(w.channel, "/t.T/Hold", &request, timeout_ns, on_reply_count, replies), 0);
+    call_held(w.channel, 0, timeout_ns, &replies);
     assert_true(counter_wait(&w.held.count, 1));
     uint64_t took = now_ns() - start;
     assert_true(w.held.deadline_ns >= start + 10 * SECOND_NS);
     assert_true(w.held.deadline_ns <= start + took + timeout_ns);
     struct buf reply = {0};
     rpc_call_answer(w.held.calls[0], &reply);
-    assert_true(counter_wait(&replies[RPC_OK], 1));
+    assert_true(counter_wait(&replies.by[RPC_OK], 1));
     world_close(&w);
 }
 
@@ -284,20 +242,16 @@ static void test_client_goes_away(void **state)
     (void)state;
     struct world w;
     world_open(&w);
-    struct counter replies[17];
-    for (int i = 0; i < 17; i++)
-        replies[i] = COUNTER_INIT;
-    for (int i = 0; i < 10; i++) {
-        struct buf request = pattern(100, 1);
-        assert_int_equal(rpc_channel_call(w.channel, "/t.T/Hold", &request, 60 * SECOND_NS,
-                                          on_reply_count, replies),
-                         0);
-    }
+    struct replies replies;
+    replies_init(&replies);
+    for (int i = 0; i < 10; i++)
+        call_held(w.channel, 100, 60 * SECOND_NS, &replies);
     assert_true(counter_wait(&w.held.count, 10));
     uint64_t start = now_ns();
     rpc_client_close(w.client);
     assert_true(now_ns() - start < 2 * SECOND_NS);
-    assert_int_equal(counter_get(&replies[RPC_CANCELLED]), 10); /* All of them, before it closed. */
+    assert_int_equal(counter_get(&replies.by[RPC_CANCELLED]),
+                     10); /* All of them, before it closed. */
     for (int i = 0; i < 10; i++) {
         struct buf reply = pattern(1000, 1);
         if (i % 2 == 0)
@@ -437,38 +391,31 @@ static void test_calls_max(void **state)
 {
     (void)state;
     struct held held = {.count = COUNTER_INIT};
-    const struct rpc_method method = {.name = "/t.T/Hold", .unary = on_hold, .context = &held};
+    const struct rpc_method method = {.name = "/t.T/Hold", .unary = world_hold, .context = &held};
     struct rpc_server *server = NULL;
     struct rpc_client *client = client_start();
     assert_int_equal(rpc_server_open(loopback(0), &method, 1,
                                      &(struct rpc_server_options){.calls_max = 3}, &server),
                      0);
-    struct counter replies[17];
-    for (int i = 0; i < 17; i++)
-        replies[i] = COUNTER_INIT;
+    struct replies replies;
+    replies_init(&replies);
     /* Each on a channel of its own: what one connection may have open is bounded as well. */
     struct rpc_channel *channels[5];
     for (int i = 0; i < 5; i++) {
         channels[i] = channel_to(client, rpc_server_port(server));
-        struct buf request = {0};
-        assert_int_equal(rpc_channel_call(channels[i], "/t.T/Hold", &request, 60 * SECOND_NS,
-                                          on_reply_count, replies),
-                         0);
+        call_held(channels[i], 0, 60 * SECOND_NS, &replies);
     }
-    assert_true(counter_wait(&replies[RPC_RESOURCE_EXHAUSTED], 2));
+    assert_true(counter_wait(&replies.by[RPC_RESOURCE_EXHAUSTED], 2));
     assert_true(counter_wait(&held.count, 3));
     struct buf reply = {0};
     for (int i = 0; i < 3; i++)
         rpc_call_answer(held.calls[i], &reply);
-    assert_true(counter_wait(&replies[RPC_OK], 3));
+    assert_true(counter_wait(&replies.by[RPC_OK], 3));
     /* There is room again. */
-    struct buf request = {0};
-    assert_int_equal(rpc_channel_call(channels[0], "/t.T/Hold", &request, 60 * SECOND_NS,
-                                      on_reply_count, replies),
-                     0);
+    call_held(channels[0], 0, 60 * SECOND_NS, &replies);
     assert_true(counter_wait(&held.count, 4));
     rpc_call_answer(held.calls[3], &reply);
-    assert_true(counter_wait(&replies[RPC_OK], 4));
+    assert_true(counter_wait(&replies.by[RPC_OK], 4));
     rpc_client_close(client);
     rpc_server_close(server);
 }
@@ -476,19 +423,17 @@ static void test_calls_max(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_echo_of_every_size, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_calls_cost_no_memory, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_unknown_method, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_too_long, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_failure_carries_reason, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_deadline, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_no_deadline_is_forever, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_deadline_is_not_rounded_up, world_setup,
-                                        world_teardown),
-        cmocka_unit_test_setup_teardown(test_client_goes_away, world_setup, world_teardown),
-        cmocka_unit_test_setup_teardown(test_many_calls_answered_by_another_thread, world_setup,
-                                        world_teardown),
-        cmocka_unit_test_setup_teardown(test_calls_max, world_setup, world_teardown),
+        WORLD_TEST(test_echo_of_every_size),
+        WORLD_TEST(test_calls_cost_no_memory),
+        WORLD_TEST(test_unknown_method),
+        WORLD_TEST(test_too_long),
+        WORLD_TEST(test_failure_carries_reason),
+        WORLD_TEST(test_deadline),
+        WORLD_TEST(test_no_deadline_is_forever),
+        WORLD_TEST(test_deadline_is_not_rounded_up),
+        WORLD_TEST(test_client_goes_away),
+        WORLD_TEST(test_many_calls_answered_by_another_thread),
+        WORLD_TEST(test_calls_max),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

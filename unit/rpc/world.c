@@ -107,6 +107,45 @@ struct rpc_channel *channel_to(struct rpc_client *client, uint16_t port)
     return channel;
 }
 
+void world_echo(void *context, struct rpc_call *call, struct bytes request, uint64_t deadline_ns)
+{
+    (void)context;
+    (void)deadline_ns;
+    struct buf reply = {0};
+    if (buf_append(&reply, request) != 0)
+        rpc_call_fail(call, RPC_RESOURCE_EXHAUSTED, "out of memory", NULL, 0);
+    else
+        rpc_call_answer(call, &reply);
+}
+
+void world_hold(void *context, struct rpc_call *call, struct bytes request, uint64_t deadline_ns)
+{
+    struct held *held = context;
+    (void)request;
+    held->calls[counter_get(&held->count)] = call;
+    held->deadline_ns = deadline_ns;
+    counter_add(&held->count, 1);
+}
+
+void replies_init(struct replies *r)
+{
+    for (size_t i = 0; i < sizeof(r->by) / sizeof(r->by[0]); i++)
+        r->by[i] = COUNTER_INIT;
+}
+
+void replies_count(void *context, const struct rpc_reply *reply)
+{
+    struct replies *r = context;
+    counter_add(&r->by[reply->status], 1);
+}
+
+void call_held(struct rpc_channel *channel, size_t size, uint64_t timeout_ns, struct replies *r)
+{
+    struct buf request = size > 0 ? pattern(size, 1) : (struct buf){0};
+    assert_int_equal(rpc_channel_call(channel, "/t.T/Hold", &request, timeout_ns, replies_count, r),
+                     0);
+}
+
 uint16_t dead_port(void)
 {
     struct rpc_server *server = server_start(NULL, 0);

@@ -50,11 +50,33 @@ struct rpc_server *server_start(const struct rpc_method *methods, size_t count);
 struct rpc_client *client_start(void);
 struct rpc_channel *channel_to(struct rpc_client *client, uint16_t port);
 
+/* A method that gives the request back. */
+void world_echo(void *context, struct rpc_call *call, struct bytes request, uint64_t deadline_ns);
+
+/* Method /t.T/Hold, whose calls the test answers when it likes; its context is a struct held. */
+struct held {
+    struct counter count;
+    struct rpc_call *calls[64];
+    uint64_t deadline_ns; /* Of the last one. */
+};
+void world_hold(void *context, struct rpc_call *call, struct bytes request, uint64_t deadline_ns);
+
+/* Replies, counted by their status; the context of replies_count. */
+struct replies {
+    struct counter by[RPC_UNAUTHENTICATED + 1];
+};
+void replies_init(struct replies *r);
+void replies_count(void *context, const struct rpc_reply *reply);
+
+/* Call /t.T/Hold with so many bytes; the reply is counted. */
+void call_held(struct rpc_channel *channel, size_t size, uint64_t timeout_ns, struct replies *r);
+
 /* A port that nobody listens on. */
 uint16_t dead_port(void);
 
 /* cmocka fixtures: the library up, and at the end no memory of ours left. */
 int world_setup(void **state);
 int world_teardown(void **state);
+#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 #endif
