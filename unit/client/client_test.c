@@ -6,30 +6,6 @@
 #include "base/mem.h"
 #include "wire/kv_wire.h"
 
-static struct fake one;
-static struct fake two;
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_start(&one, 1);
-    fake_start(&two, 2);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_stop(&one);
-    fake_stop(&two);
-    return 0;
-}
-
-static const char *both(void)
-{
-    return fake_endpoints((uint16_t[]){fake_port(&one), fake_port(&two)}, 2);
-}
-
 static struct dkv_answer execute(struct dkv_client *client, struct dkv_op op)
 {
     struct dkv_answer answer;
@@ -46,7 +22,7 @@ static bool is_text(struct dkv_bytes b, const char *s)
 static void test_every_kind(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client(both(), NULL);
+    struct dkv_client *client = fake_client(fake_both(), NULL);
     struct dkv_answer a = execute(client, (struct dkv_op){.kind = DKV_GET});
     assert_int_equal(a.status, DKV_OK);
     assert_false(a.found);
@@ -105,7 +81,7 @@ static void test_bounds(void **state)
 {
     (void)state;
     static uint8_t long_bytes[VALUE_SIZE_MAX + 1];
-    struct dkv_client *client = fake_client(both(), NULL);
+    struct dkv_client *client = fake_client(fake_both(), NULL);
     const struct dkv_bytes key = text("k");
     const struct dkv_op bad[] = {
         {.kind = DKV_GET, .key = text("")},
@@ -164,7 +140,7 @@ static void test_moves_on_from_a_node_that_hangs(void **state)
 {
     (void)state;
     const struct dkv_options options = {.attempt_timeout_ms = 150};
-    struct dkv_client *client = fake_client(both(), &options);
+    struct dkv_client *client = fake_client(fake_both(), &options);
     fake_plan(&one, &(struct fake_plan){.does = FAKE_HOLDS, .times = 1});
     uint64_t began_ns = now_ns();
     struct dkv_answer a = put(client, "v");
@@ -192,7 +168,7 @@ static enum dkv_status outcome(enum dkv_kind kind, struct fake_plan plan, bool n
     fake_plan(&one, &plan);
     fake_plan(&two, &plan);
     const struct dkv_options options = {.timeout_ms = 600, .no_session = no_session};
-    struct dkv_client *client = fake_client(both(), &options);
+    struct dkv_client *client = fake_client(fake_both(), &options);
     struct dkv_answer a = execute(client, (struct dkv_op){.kind = kind});
     assert_true(strstr(a.text, "as planned") != NULL);
     assert_int_equal(a.node, 0);
@@ -273,7 +249,7 @@ static void test_busy_nodes_are_asked_again(void **state)
         .does = FAKE_FAILS, .times = 2, .status = RPC_RESOURCE_EXHAUSTED, .retry_after_ms = 30};
     fake_plan(&one, &busy);
     fake_plan(&two, &busy);
-    struct dkv_client *client = fake_client(both(), NULL);
+    struct dkv_client *client = fake_client(fake_both(), NULL);
     uint64_t began_ns = now_ns();
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_OK);
@@ -286,7 +262,7 @@ static void test_babble(void **state)
 {
     (void)state;
     fake_plan(&one, &(struct fake_plan){.does = FAKE_BABBLES, .times = 1});
-    struct dkv_client *client = fake_client(both(), NULL);
+    struct dkv_client *client = fake_client(fake_both(), NULL);
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_FAILED);
     assert_true(strlen(a.text) > 0);
@@ -299,7 +275,7 @@ static void test_no_memory(void **state)
     (void)state;
     unsigned opened = 0;
     for (long n = 0; n < 60; n++) {
-        struct dkv_options options = {.endpoints = both(), .timeout_ms = 5000};
+        struct dkv_options options = {.endpoints = fake_both(), .timeout_ms = 5000};
         struct dkv_client *client = NULL;
         mem_fail_after(n);
         enum dkv_status status = dkv_open(&options, &client);
@@ -325,15 +301,15 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_every_kind, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_moves_on_from_a_dead_node, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_moves_on_from_a_node_that_hangs, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_outcomes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_doubt_stays, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_busy_nodes_are_asked_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_babble, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+        FAKE_TEST_TWO(test_every_kind),
+        FAKE_TEST_TWO(test_bounds),
+        FAKE_TEST_TWO(test_moves_on_from_a_dead_node),
+        FAKE_TEST_TWO(test_moves_on_from_a_node_that_hangs),
+        FAKE_TEST_TWO(test_outcomes),
+        FAKE_TEST_TWO(test_doubt_stays),
+        FAKE_TEST_TWO(test_busy_nodes_are_asked_again),
+        FAKE_TEST_TWO(test_babble),
+        FAKE_TEST_TWO(test_no_memory),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

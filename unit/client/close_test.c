@@ -5,28 +5,6 @@
 
 #include "wire/kv_wire.h"
 
-static struct fake one;
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_start(&one, 1);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_stop(&one);
-    return 0;
-}
-
-static struct dkv_client *open_client(const struct dkv_options *options)
-{
-    const uint16_t port = fake_port(&one);
-    return fake_client(fake_endpoints(&port, 1), options);
-}
-
 /* A client whose every answer makes it submit the next operation, as a load generator does. */
 struct driver {
     struct dkv_client *client;
@@ -73,7 +51,7 @@ static struct driver driver_of(struct dkv_client *client, enum dkv_kind kind)
 static void test_calls_under_way(void **state)
 {
     (void)state;
-    struct dkv_client *client = open_client(NULL);
+    struct dkv_client *client = fake_client_of_one(NULL);
     put(client, "v"); /* So that born is known. */
     fake_plan(&one, &(struct fake_plan){.does = FAKE_HOLDS, .times = UINT32_MAX});
     struct driver write = driver_of(client, DKV_PUT);
@@ -98,7 +76,7 @@ static void test_pauses(void **state)
                                         .times = UINT32_MAX,
                                         .status = RPC_RESOURCE_EXHAUSTED,
                                         .retry_after_ms = 60000});
-    struct dkv_client *client = open_client(&(struct dkv_options){.timeout_ms = 100000});
+    struct dkv_client *client = fake_client_of_one(&(struct dkv_options){.timeout_ms = 100000});
     struct driver write = driver_of(client, DKV_PUT);
     driver_submit(&write);
     assert_true(counter_wait(&one.arrived, 1));
@@ -139,16 +117,16 @@ static void test_nothing_to_close(void **state)
     (void)state;
     dkv_close(NULL);
     dkv_io_close(NULL);
-    dkv_close(open_client(NULL));
+    dkv_close(fake_client_of_one(NULL));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_calls_under_way, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_pauses, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_at_any_moment, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_nothing_to_close, setup, teardown),
+        FAKE_TEST_ONE(test_calls_under_way),
+        FAKE_TEST_ONE(test_pauses),
+        FAKE_TEST_ONE(test_at_any_moment),
+        FAKE_TEST_ONE(test_nothing_to_close),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

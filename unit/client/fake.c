@@ -494,6 +494,47 @@ struct dkv_client *fake_client(const char *endpoints, const struct dkv_options *
     return client;
 }
 
+struct fake one;
+struct fake two;
+static bool has_two;
+
+int fake_setup_one(void **state)
+{
+    (void)state;
+    fake_start(&one, 1);
+    has_two = false;
+    return 0;
+}
+
+int fake_setup_two(void **state)
+{
+    assert_int_equal(fake_setup_one(state), 0);
+    fake_start(&two, 2);
+    has_two = true;
+    return 0;
+}
+
+int fake_teardown(void **state)
+{
+    (void)state;
+    fake_stop(&one);
+    if (has_two)
+        fake_stop(&two);
+    return 0;
+}
+
+struct dkv_client *fake_client_of_one(const struct dkv_options *options)
+{
+    const uint16_t port = fake_port(&one);
+    return fake_client(fake_endpoints(&port, 1), options);
+}
+
+const char *fake_both(void)
+{
+    const uint16_t ports[] = {fake_port(&one), fake_port(&two)};
+    return fake_endpoints(ports, 2);
+}
+
 struct dkv_bytes text(const char *s)
 {
     return (struct dkv_bytes){.data = s, .size = strlen(s)};

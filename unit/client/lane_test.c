@@ -6,31 +6,6 @@
 
 #include "base/mem.h"
 
-static struct fake one;
-static struct fake two;
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_start(&one, 1);
-    fake_start(&two, 2);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_stop(&one);
-    fake_stop(&two);
-    return 0;
-}
-
-static const char *both(void)
-{
-    const uint16_t ports[] = {fake_port(&one), fake_port(&two)};
-    return fake_endpoints(ports, 2);
-}
-
 /* What many answers have in common. */
 struct tally {
     struct counter answers;
@@ -74,7 +49,7 @@ static void tally_init(struct tally *t, struct dkv_client *client)
 static void test_one_stream_for_all(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client(both(), NULL);
+    struct dkv_client *client = fake_client(fake_both(), NULL);
     for (int i = 0; i < 20; i++) {
         struct dkv_answer a = put(client, "v");
         assert_int_equal(a.status, DKV_OK);
@@ -92,7 +67,7 @@ static void test_one_stream_for_all(void **state)
 static void test_answers_beget_operations(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client(both(), NULL);
+    struct dkv_client *client = fake_client(fake_both(), NULL);
     struct tally t;
     tally_init(&t, client);
     t.again = 10000;
@@ -109,7 +84,7 @@ static void test_answers_beget_operations(void **state)
 static void test_a_stream_that_breaks(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client(both(), NULL);
+    struct dkv_client *client = fake_client(fake_both(), NULL);
     struct tally t;
     tally_init(&t, client);
     fake_plan(&one, &(struct fake_plan){.does = FAKE_HOLDS, .times = 300});
@@ -193,7 +168,7 @@ static void test_late_answers(void **state)
 static void test_calls_only(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client(both(), &(struct dkv_options){.calls_only = true});
+    struct dkv_client *client = fake_client(fake_both(), &(struct dkv_options){.calls_only = true});
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_OK);
     assert_int_equal(counter_get(&one.opened), 0);
@@ -203,13 +178,13 @@ static void test_calls_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_one_stream_for_all, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_answers_beget_operations, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_stream_that_breaks, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_comes_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_what_was_not_sent_was_not_applied, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_late_answers, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_calls_only, setup, teardown),
+        FAKE_TEST_TWO(test_one_stream_for_all),
+        FAKE_TEST_TWO(test_answers_beget_operations),
+        FAKE_TEST_TWO(test_a_stream_that_breaks),
+        FAKE_TEST_TWO(test_comes_back),
+        FAKE_TEST_TWO(test_what_was_not_sent_was_not_applied),
+        FAKE_TEST_TWO(test_late_answers),
+        FAKE_TEST_TWO(test_calls_only),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }
