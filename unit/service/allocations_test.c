@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "dkv/dkv.h"
@@ -220,10 +219,8 @@ static void test_sequential_get(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], mode_name(MODE_COORDINATED)) == 0)
-        mode = MODE_COORDINATED;
-    log_setup(LOG_FORMAT_TEXT, LOG_ERROR, 0);
-    node_block_signals();
+    mode = world_mode(argc, argv);
+    world_begin();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_put),        cmocka_unit_test(test_put_by_calls),
         cmocka_unit_test(test_get),        cmocka_unit_test(test_get_by_calls),

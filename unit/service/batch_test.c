@@ -7,15 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "node/monotime.h"
 #include "wire/batch_wire.h"
 
 #define WAIT_NS (10 * MONOTIME_S)
 #define NUMBERS_MAX 4096
-
-static struct world world;
 
 /* One stream as a client has it. Answers are counted as they come. */
 struct lane {
@@ -187,20 +184,6 @@ static void add_get(struct wire_list *list, uint64_t number, const char *key)
 {
     struct wire_get g = {.key = bytes_of(key)};
     assert_int_equal(wire_batch_add_get(list, number, 0, &g), 0);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    world_open(&world, 1, false);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_close(&world);
-    return 0;
 }
 
 /* Each of a thousand is answered once, and far fewer messages than operations come back. */
@@ -459,8 +442,7 @@ static void test_a_node_that_stops(void **state)
 
 int main(void)
 {
-    log_setup(LOG_FORMAT_TEXT, LOG_ERROR, 0);
-    node_block_signals();
+    world_begin();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_in_one_message),
         cmocka_unit_test(test_failures_are_of_one_operation),
@@ -472,6 +454,6 @@ int main(void)
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_a_node_that_stops),
     };
-    int failed = cmocka_run_group_tests(tests, setup, teardown);
+    int failed = cmocka_run_group_tests(tests, world_setup_alone, world_teardown);
     return failed != 0 || mem_outstanding() != 0;
 }

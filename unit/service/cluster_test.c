@@ -8,27 +8,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "node/monotime.h"
 #include "wire/paxos_wire.h"
 
 #define WAIT_NS (5 * MONOTIME_S)
 
-static struct world world;
 static enum mode mode = MODE_CLASSIC;
 
 static int setup(void **state)
 {
     (void)state;
     world_open_mode(&world, mode, 3, true);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_close(&world);
     return 0;
 }
 
@@ -124,26 +115,32 @@ static void note_slots(bool seen[SLOTS_MAX], uint64_t from, const struct message
     }
 }
 
-/*
- * As a member would: ask node 1 for slots. Gives how many came, without a gap from the first on;
- * *out_intervals is how many of them as intervals.
- */
-static uint64_t fetch_slots(uint64_t from, uint64_t to, uint64_t *out_next, uint64_t *out_intervals)
+/* Ask node 1 for slots, as node 2 of such a cluster would. */
+static struct rpc_result call_fetch(const char *cluster, uint64_t from, uint64_t to)
 {
     struct wire_fetch fetch = {
         .from = from,
         .to = to,
         .hello = {.protocol_version = PROTOCOL_VERSION,
                   .mode = mode,
-                  .cluster = "test",
                   .members = {.count = 3, .ids = {1, 2, 3}},
                   .id = 2,
                   .boot = 1,
                   .disk_id = {1}},
     };
+    snprintf(fetch.hello.cluster, sizeof(fetch.hello.cluster), "%s", cluster);
     struct buf request = {0};
     assert_int_equal(wire_encode_fetch(&fetch, &request), 0);
-    struct rpc_result r = world_call(&world, 0, WIRE_PAXOS_FETCH_CHOSEN, &request, WAIT_NS);
+    return world_call(&world, 0, WIRE_PAXOS_FETCH_CHOSEN, &request, WAIT_NS);
+}
+
+/*
+ * As a member would: ask node 1 for slots. Gives how many came, without a gap from the first on;
+ * *out_intervals is how many of them as intervals.
+ */
+static uint64_t fetch_slots(uint64_t from, uint64_t to, uint64_t *out_next, uint64_t *out_intervals)
+{
+    struct rpc_result r = call_fetch("test", from, to);
     assert_int_equal(r.status, RPC_OK);
     struct wire_arena arena;
     struct wire_error error;
@@ -171,20 +168,7 @@ static uint64_t fetch_slots(uint64_t from, uint64_t to, uint64_t *out_next, uint
 static void test_fetching_needs_a_member(void **state)
 {
     (void)state;
-    struct wire_fetch fetch = {
-        .from = 1,
-        .to = 3,
-        .hello = {.protocol_version = PROTOCOL_VERSION,
-                  .mode = mode,
-                  .cluster = "other",
-                  .members = {.count = 3, .ids = {1, 2, 3}},
-                  .id = 2,
-                  .boot = 1,
-                  .disk_id = {1}},
-    };
-    struct buf request = {0};
-    assert_int_equal(wire_encode_fetch(&fetch, &request), 0);
-    struct rpc_result r = world_call(&world, 0, WIRE_PAXOS_FETCH_CHOSEN, &request, WAIT_NS);
+    struct rpc_result r = call_fetch("other", 1, 3);
     assert_int_equal(r.status, RPC_FAILED_PRECONDITION);
     assert_non_null(strstr(r.text, "another cluster"));
     uint64_t next;
@@ -248,10 +232,8 @@ static void test_another_cluster_is_refused(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], mode_name(MODE_COORDINATED)) == 0)
-        mode = MODE_COORDINATED;
-    log_setup(LOG_FORMAT_TEXT, LOG_ERROR, 0);
-    node_block_signals();
+    mode = world_mode(argc, argv);
+    world_begin();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_node_takes_any_request),
         cmocka_unit_test(test_without_a_quorum),
@@ -261,6 +243,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_fetching_goes_on),
         cmocka_unit_test(test_another_cluster_is_refused),
     };
-    int failed = cmocka_run_group_tests(tests, setup, teardown);
+    int failed = cmocka_run_group_tests(tests, setup, world_teardown);
     return failed != 0 || mem_outstanding() != 0;
 }

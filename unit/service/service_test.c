@@ -12,22 +12,6 @@
 
 #define WAIT_NS (5 * MONOTIME_S)
 
-static struct world world;
-
-static int setup(void **state)
-{
-    (void)state;
-    world_open(&world, 1, false);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_close(&world);
-    return 0;
-}
-
 /* Send it; the call must end like this. Gives what was said. */
 static struct rpc_result expect(const char *method, struct buf *request, enum rpc_status status)
 {
@@ -282,8 +266,7 @@ static void test_nothing_is_lost_by_a_restart(void **state)
 
 int main(void)
 {
-    log_setup(LOG_FORMAT_TEXT, LOG_ERROR, 0);
-    node_block_signals();
+    world_begin();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_put_get_delete),
         cmocka_unit_test(test_failed_comparison_is_ok),
@@ -297,6 +280,6 @@ int main(void)
         cmocka_unit_test(test_health),
         cmocka_unit_test(test_nothing_is_lost_by_a_restart),
     };
-    int failed = cmocka_run_group_tests(tests, setup, teardown);
+    int failed = cmocka_run_group_tests(tests, world_setup_alone, world_teardown);
     return failed != 0 || mem_outstanding() != 0;
 }

@@ -1,3 +1,4 @@
+/* world.c -- see world.h. */
 #define _GNU_SOURCE
 #include "world.h"
 
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "node/monotime.h"
 #include "service/service.h"
 #include "wire/admin_wire.h"
@@ -79,6 +81,34 @@ void world_stop(struct world *w, uint32_t index)
     rpc_server_close(n->server);
     node_close(n->node);
     n->node = NULL;
+}
+
+void world_begin(void)
+{
+    log_setup(LOG_FORMAT_TEXT, LOG_ERROR, 0);
+    node_block_signals();
+}
+
+enum mode world_mode(int argc, char **argv)
+{
+    bool is_coordinated = argc > 1 && strcmp(argv[1], mode_name(MODE_COORDINATED)) == 0;
+    return is_coordinated ? MODE_COORDINATED : MODE_CLASSIC;
+}
+
+struct world world;
+
+int world_setup_alone(void **state)
+{
+    (void)state;
+    world_open(&world, 1, false);
+    return 0;
+}
+
+int world_teardown(void **state)
+{
+    (void)state;
+    world_close(&world);
+    return 0;
 }
 
 void world_open(struct world *w, uint32_t count, bool faults_enabled)

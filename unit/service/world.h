@@ -30,6 +30,17 @@ struct world {
     struct world_node nodes[WORLD_NODES_MAX];
 };
 
+/* What a test program does first: only errors are logged, and signals are no business of ours. */
+void world_begin(void);
+
+/* The mode that the program's first argument names; without one, classic. */
+enum mode world_mode(int argc, char **argv);
+
+/* The cluster of a whole program: fixtures of cmocka for one of a single node, in classic mode. */
+extern struct world world;
+int world_setup_alone(void **state);
+int world_teardown(void **state);
+
 /*
  * Start `count` nodes on free ports, with empty directories, and wait until all are ready. In
  * classic mode, or in the one given.
