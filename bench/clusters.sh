@@ -2,10 +2,13 @@
 # clusters.sh: three nodes of dkv, etcd or ZooKeeper on this machine. Sourced by versus.sh and
 # failover.sh, which set -euo pipefail and stand in the project's folder.
 #
+#   flags_read NAMES WORD...      a script's own flags: --NAME VALUE, --write, --help (its usage)
+#   flags_number, flags_one_of    what is wrong with a value of theirs
+#   clusters_begin TARGET...      $work, $results in it, and a trap that ends and removes all of it;
+#                                 all that these need is installed and built
 #   clusters_install PACKAGE...   what is missing, without apt starting a service
-#   clusters_install_for TARGET...
-#   clusters_build TARGET...      dkv in release, asserts on, in $build; and what loads the targets
-#   clusters_begin                $work, and a trap that ends and removes all of it
+#   clusters_describe             a line about this machine
+#   clusters_report TABLE ABOUT   prints what is in $results; --keep and --write have their way
 #   cluster_start TARGET          three nodes with empty directories; waits until all serve
 #   cluster_leader TARGET         the number of the node that leads, or 0
 #   cluster_stop                  ends them, and removes their directories
@@ -18,6 +21,7 @@
 build=${BUILD:-build-release}
 first_port=${PORT:-23790} # And the 39 above it.
 work=""
+results=""
 node_pids=()
 bench_pid=""
 client_port=("" "$((first_port + 1))" "$((first_port + 2))" "$((first_port + 3))")
@@ -37,6 +41,54 @@ say() { printf '%s\n' "$*" >&2; }
 die() {
     printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2
     exit 1
+}
+
+# ---- Flags ----------------------------------------------------------------------------------
+
+write=no # The table into docs/performance.md?
+keep=""  # Where every run is added.
+
+# Each --NAME VALUE sets the variable of that name; $1 has the names, with blanks between them.
+flags_read() {
+    local names=" $1 "
+    shift
+    while [ $# -gt 0 ]; do
+        case $1 in
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        --write)
+            write=yes
+            shift
+            continue
+            ;;
+        esac
+        case $names in
+        *" ${1#--} "*) [ "$1" != "${1#--}" ] || die "unknown argument '$1' (see --help)" ;;
+        *) die "unknown argument '$1' (see --help)" ;;
+        esac
+        [ $# -ge 2 ] || die "$1 wants a value"
+        printf -v "${1#--}" '%s' "$2"
+        shift 2
+    done
+}
+
+flags_number() {
+    local flag=$1 value=$2 low=$3 high=$4
+    if ! [[ $value =~ ^[1-9][0-9]{0,8}$ ]] || [ "$value" -lt "$low" ] || [ "$value" -gt "$high" ]
+    then
+        die "$flag takes a number from $low to $high, not '$value'"
+    fi
+}
+
+# flags_one_of WHAT "KNOWN ..." VALUE...
+flags_one_of() {
+    local what=$1 known=" $2 " value
+    shift 2
+    for value in "$@"; do
+        case $known in *" $value "*) ;; *) die "there is no $what '$value':${known% }" ;; esac
+    done
 }
 
 # ---- What must be there ---------------------------------------------------------------------
@@ -95,6 +147,7 @@ clusters_install_for() {
     clusters_install "${packages[@]}"
 }
 
+# dkv in release, asserts on, in $build; and what loads the targets.
 clusters_build() {
     scripts/setup.sh build
     # Asserts stay on; a newer compiler's warning is no reason not to measure.
@@ -151,6 +204,10 @@ clusters_begin() {
     work=$(mktemp -d "${TMPDIR:-/tmp}/dkv-bench.XXXXXX")
     trap clusters_end EXIT
     trap 'exit 130' INT TERM HUP
+    clusters_install_for "$@"
+    clusters_build "$@"
+    results=$work/results.jsonl
+    : >"$results"
 }
 
 # What a reader must know of the machine, and then of each target once it has run.
@@ -182,6 +239,13 @@ target_version() {
 targets_versions() {
     local target
     for target in "$@"; do target_version "$target"; done | uniq | paste -sd';' | sed 's/;/; /g'
+}
+
+clusters_report() {
+    local table=$1 about=$2 into=()
+    [ -z "$keep" ] || cat "$results" >>"$keep"
+    [ "$write" = no ] || into=(--write docs/performance.md)
+    python3 bench/tables.py "$table" "$results" "$about" "${into[@]}"
 }
 
 # ---- Nodes ----------------------------------------------------------------------------------

@@ -6,9 +6,9 @@
  *
  *   lmdb              LMDB, default sync: the pages are synced, then the page that points at them
  *   lmdb-zeroed       the same in a file that was written in full before
- *   nometasync        MDB_NOMETASYNC: a commit is safe once the next one is; what is measured is
- * one nometasync-zeroed likewise, in a file that was written in full journal acceptor_store: one
- * write and one sync; a thread merges meanwhile
+ *   nometasync        MDB_NOMETASYNC: a commit is safe once the next one is; one is measured
+ *   nometasync-zeroed likewise, in a file that was written in full
+ *   journal           acceptor_store: one write and one sync; a thread merges meanwhile
  *
  * Prints one line for each process and way: commits a second, latencies, CPU time of the process
  * for each commit (what else it does included). Usage: commit-bench DIR, see usage().

@@ -41,57 +41,18 @@ causes=kill,stop,cut,rules
 nodes=1,2,3
 seconds=20
 clients=64
-write=no
-keep=""
-while [ $# -gt 0 ]; do
-    case $1 in
-    -h | --help)
-        usage
-        exit 0
-        ;;
-    --write)
-        write=yes
-        shift
-        continue
-        ;;
-    --targets | --causes | --nodes | --seconds | --clients | --keep)
-        [ $# -ge 2 ] || die "$1 wants a value"
-        ;;&
-    --targets) targets=$2 ;;
-    --causes) causes=$2 ;;
-    --nodes) nodes=$2 ;;
-    --seconds) seconds=$2 ;;
-    --clients) clients=$2 ;;
-    --keep) keep=$2 ;;
-    *) die "unknown argument '$1' (see --help)" ;;
-    esac
-    shift 2
-done
 hit_after=5
-if ! [[ $seconds =~ ^[1-9][0-9]{0,3}$ ]] || [ "$seconds" -le "$hit_after" ]; then
-    die "--seconds takes a number above $hit_after, not '$seconds'"
-fi
-if ! [[ $clients =~ ^[1-9][0-9]{0,3}$ ]] || [ "$clients" -lt 3 ]; then
-    die "--clients takes a number from 3 on, not '$clients'"
-fi
+flags_read "targets causes nodes seconds clients keep" "$@"
+flags_number --seconds "$seconds" $((hit_after + 1)) 9999
+flags_number --clients "$clients" 3 9999
 IFS=, read -ra targets <<<"$targets"
 IFS=, read -ra causes <<<"$causes"
 IFS=, read -ra nodes <<<"$nodes"
-for target in "${targets[@]}"; do
-    case $target in dkv | etcd | etcd-tuned | zookeeper) ;; *) die "there is no target '$target'" ;; esac
-done
-for cause in "${causes[@]}"; do
-    case $cause in kill | stop | cut | rules) ;; *) die "there is no cause '$cause'" ;; esac
-done
-for node in "${nodes[@]}"; do
-    case $node in 1 | 2 | 3) ;; *) die "there is no node '$node'" ;; esac
-done
+flags_one_of target "dkv etcd etcd-tuned zookeeper" "${targets[@]}"
+flags_one_of cause "kill stop cut rules" "${causes[@]}"
+flags_one_of node "1 2 3" "${nodes[@]}"
 
-clusters_begin
-clusters_install_for "${targets[@]}"
-clusters_build "${targets[@]}"
-results="$work/results.jsonl"
-: >"$results"
+clusters_begin "${targets[@]}"
 
 # ---- The cut --------------------------------------------------------------------------------
 
@@ -228,7 +189,4 @@ for target in "${targets[@]}"; do
 done
 about="$about. $(targets_versions "${targets[@]}"); $clients clients, attempts of 0.25 s, $seconds s \
 a run, the node is hit after $hit_after s."
-[ -z "$keep" ] || cat "$results" >>"$keep"
-into=()
-[ "$write" = no ] || into=(--write docs/performance.md)
-python3 bench/tables.py failover "$results" "$about" "${into[@]}"
+clusters_report failover "$about"

@@ -36,7 +36,6 @@
 #include "base/mem.h"
 #include "cli/scenarios/moment.h"
 
-#define ATTEMPT_TIMEOUT_MS 2000 /* As the other targets. */
 #define PATIENCE_MAX_MS 2000
 #define SESSION_TIMEOUT_MS 10000
 #define PATH_SIZE_MAX 512
@@ -485,19 +484,12 @@ static int zookeeper_client_submit(struct target_client *c, struct target_op *op
 
 /* ---- The target ---------------------------------------------------------------------------- */
 
-static bool zookeeper_supports(enum target_consistency consistency)
-{
-    return consistency == TARGET_LINEARIZABLE || consistency == TARGET_SEQUENTIAL;
-}
-
 static int zookeeper_open(const struct target_options *options, struct target **out_target)
 {
     struct target *t = mem_alloc_zero(sizeof(*t));
     if (t == NULL)
         return ERR_NO_MEMORY;
     t->options = *options;
-    if (t->options.attempt_timeout_ms == 0)
-        t->options.attempt_timeout_ms = ATTEMPT_TIMEOUT_MS;
     list_init(&t->clients);
     list_init(&t->closed);
     pthread_mutex_init(&t->lock, NULL);
@@ -558,7 +550,7 @@ static void zookeeper_tick(struct target *t)
 
 const struct target_kind target_zookeeper = {
     .name = "zookeeper",
-    .supports = zookeeper_supports,
+    .attempt_timeout_ms = TARGET_ATTEMPT_TIMEOUT_MS,
     .open = zookeeper_open,
     .close = zookeeper_close_target,
     .client_open = zookeeper_client_open,

@@ -47,45 +47,16 @@ seconds=10
 rounds=2
 targets=dkv,etcd,zookeeper
 only=""
-write=no
-keep=""
-while [ $# -gt 0 ]; do
-    case $1 in
-    -h | --help)
-        usage
-        exit 0
-        ;;
-    --write)
-        write=yes
-        shift
-        continue
-        ;;
-    --seconds | --rounds | --targets | --only | --keep) [ $# -ge 2 ] || die "$1 wants a value" ;;&
-    --seconds) seconds=$2 ;;
-    --rounds) rounds=$2 ;;
-    --targets) targets=$2 ;;
-    --only) only=$2 ;;
-    --keep) keep=$2 ;;
-    *) die "unknown argument '$1' (see --help)" ;;
-    esac
-    shift 2
-done
-[[ $seconds =~ ^[1-9][0-9]{0,3}$ ]] || die "--seconds takes a number, not '$seconds'"
-[[ $rounds =~ ^[1-9][0-9]?$ ]] || die "--rounds takes a number, not '$rounds'"
+flags_read "seconds rounds targets only keep" "$@"
+flags_number --seconds "$seconds" 1 9999
+flags_number --rounds "$rounds" 1 99
 IFS=, read -ra targets <<<"$targets"
-for target in "${targets[@]}"; do
-    case $target in dkv | etcd | zookeeper) ;; *) die "there is no target '$target'" ;; esac
-done
-row_names=$(for row in "${rows[@]}"; do echo "${row%% *}"; done)
-for name in ${only//,/ }; do
-    grep -qx -- "$name" <<<"$row_names" || die "there is no row '$name': $(echo "$row_names" | xargs)"
-done
+flags_one_of target "dkv etcd zookeeper" "${targets[@]}"
+row_names=("${rows[@]%% *}")
+# shellcheck disable=SC2086 # Words are meant.
+flags_one_of row "${row_names[*]}" ${only//,/ }
 
-clusters_begin
-clusters_install_for "${targets[@]}"
-clusters_build "${targets[@]}"
-results="$work/results.jsonl"
-: >"$results"
+clusters_begin "${targets[@]}"
 quorum=linearizable
 if "$build/cli/dkv-cli" bench --help | grep -q quorum; then quorum=quorum; fi
 
@@ -125,8 +96,5 @@ say "$about"
 for round in $(seq "$rounds"); do
     for target in "${targets[@]}"; do run_target "$target" "$round"; done
 done
-about="$about. $(targets_versions "${targets[@]}"); $rounds rounds, $seconds s a row."
-[ -z "$keep" ] || cat "$results" >>"$keep"
-into=()
-[ "$write" = no ] || into=(--write docs/performance.md)
-python3 bench/tables.py versus "$results" "$about" "${into[@]}"
+clusters_report versus \
+    "$about. $(targets_versions "${targets[@]}"); $rounds rounds, $seconds s a row."

@@ -115,7 +115,7 @@ static enum cli_exit read_target(struct bench *b)
         if (strcmp(consistencies[i].word, consistency) != 0)
             continue;
         b->options.target.consistency = consistencies[i].consistency;
-        if (b->options.kind->supports(consistencies[i].consistency))
+        if (target_supports(b->options.kind, consistencies[i].consistency))
             return CLI_OK;
         return cli_usage(cli, "%s has no %s reads", b->options.kind->name, consistency);
     }

@@ -1,6 +1,5 @@
 /* main.c -- dkv-cli: find the command, read its flags, run it. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,31 +26,6 @@ static int find_command(int argc, char *const *argv)
     return argc;
 }
 
-/* The words of a command are all but its name. */
-static int parse(struct cli *cli, int argc, char **argv, int at)
-{
-    char message[OPTIONS_MESSAGE_SIZE_MAX];
-    for (int i = at; i + 1 < argc; i++)
-        argv[i] = argv[i + 1];
-    int err = options_parse(&cli->options, argc - 2, argv + 1, message);
-    if (err != 0)
-        cli_usage(cli, "%s", message);
-    return err;
-}
-
-static enum cli_exit run(struct cli *cli)
-{
-    if (options_has(&cli->options, "help")) {
-        command_print_help(cli->command);
-        return CLI_OK;
-    }
-    const char *format =
-        (cli->command->flags & COMMAND_CLUSTER) != 0 ? options_get(&cli->options, "output") : NULL;
-    if (format != NULL && output_format_parse(format, &cli->format) != 0)
-        return cli_usage(cli, "--output takes text, json or table, not '%s'", format);
-    return cli->command->run(cli);
-}
-
 static enum cli_exit run_named(struct cli *cli, int argc, char **argv, int at)
 {
     const char *name = argv[at];
@@ -62,10 +36,10 @@ static enum cli_exit run_named(struct cli *cli, int argc, char **argv, int at)
             return cli_usage(cli, "unknown command '%s': did you mean '%s'?", name, meant);
         return cli_usage(cli, "unknown command '%s'", name);
     }
-    command_add_options(cli->command, &cli->options);
-    if (parse(cli, argc, argv, at) != 0)
-        return CLI_USAGE;
-    return run(cli);
+    /* The words of a command are all but its name. */
+    for (int i = at; i + 1 < argc; i++)
+        argv[i] = argv[i + 1];
+    return cli_run(cli, argc - 2, argv + 1);
 }
 
 /* No command: --help, --version, or a mistake. */
@@ -117,11 +91,5 @@ int main(int argc, char **argv)
         return leash_exec(argc, argv);
     interrupt_catch();
     struct cli cli = {.program = argv[0]};
-    enum cli_exit code = dispatch(&cli, argc, argv);
-    output_progress_end();
-    if (output_flush() != 0) {
-        fprintf(stderr, "dkv-cli: cannot write the output: %s\n", strerror(errno));
-        return code == CLI_OK ? CLI_ERROR : (int)code;
-    }
-    return (int)code;
+    return cli_end("dkv-cli", dispatch(&cli, argc, argv));
 }

@@ -2,6 +2,7 @@
 #include "cli/table.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -188,6 +189,32 @@ enum cli_exit cli_check_rest(const struct cli *cli)
     if (rest == NULL)
         return CLI_OK;
     return cli_usage(cli, "unexpected argument '%s'", rest);
+}
+
+enum cli_exit cli_run(struct cli *cli, int count, char *const *words)
+{
+    char message[OPTIONS_MESSAGE_SIZE_MAX];
+    command_add_options(cli->command, &cli->options);
+    if (options_parse(&cli->options, count, words, message) != 0)
+        return cli_usage(cli, "%s", message);
+    if (options_has(&cli->options, "help")) {
+        command_print_help(cli->command);
+        return CLI_OK;
+    }
+    const char *format =
+        (cli->command->flags & COMMAND_CLUSTER) != 0 ? options_get(&cli->options, "output") : NULL;
+    if (format != NULL && output_format_parse(format, &cli->format) != 0)
+        return cli_usage(cli, "--output takes text, json or table, not '%s'", format);
+    return cli->command->run(cli);
+}
+
+int cli_end(const char *program, enum cli_exit code)
+{
+    output_progress_end();
+    if (output_flush() == 0)
+        return (int)code;
+    fprintf(stderr, "%s: cannot write the output: %s\n", program, strerror(errno));
+    return code == CLI_OK ? CLI_ERROR : (int)code;
 }
 
 /* ---- Shared flags -------------------------------------------------------------------------- */

@@ -58,6 +58,12 @@ const char *command_suggest(const char *name);
 /* Make a command's flags known; NULL: those that may stand before the command. */
 void command_add_options(const struct command_entry *command, struct options *o);
 
+/* Read the words that follow a command's name, and run it; what is wrong with them is said. */
+enum cli_exit cli_run(struct cli *cli, int count, char *const *words);
+
+/* A program's last step: what it has printed is written. The code to exit with. */
+int cli_end(const char *program, enum cli_exit code);
+
 /* ---- Help and complaints ------------------------------------------------------------------- */
 
 void command_print_overview(void);

@@ -448,7 +448,7 @@ static int generator_open(struct generator *g, const struct generator_options *o
     list_init(&g->parked);
     int err = generator_allocate(g);
     if (err == 0)
-        err = options->kind->open(&options->target, &g->target);
+        err = target_open(options->kind, &options->target, &g->target);
     for (uint32_t i = 0; i < options->clients && err == 0; i++)
         err = generator_open_client(g, i);
     return err;

@@ -1,15 +1,16 @@
 /* target.c -- see target.h. */
 #include "cli/bench/target.h"
 
-#include <stddef.h>
-#include <string.h>
-
-const struct target_kind *target_find(const char *name)
+bool target_supports(const struct target_kind *kind, enum target_consistency consistency)
 {
-    static const struct target_kind *const kinds[] = {&target_dkv, &target_etcd};
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strcmp(kinds[i]->name, name) == 0)
-            return kinds[i];
-    }
-    return NULL;
+    return consistency != TARGET_QUORUM || kind->has_quorum_reads;
+}
+
+int target_open(const struct target_kind *kind, const struct target_options *options,
+                struct target **out_target)
+{
+    struct target_options all = *options;
+    if (all.attempt_timeout_ms == 0)
+        all.attempt_timeout_ms = kind->attempt_timeout_ms;
+    return kind->open(&all, out_target);
 }

@@ -20,6 +20,7 @@
 #include "client/endpoints.h"
 
 #define TARGET_TEXT_SIZE_MAX 256
+#define TARGET_ATTEMPT_TIMEOUT_MS 2000 /* As libdkv. */
 
 enum target_consistency {
     TARGET_LINEARIZABLE = 0, /* As the target does it by default. */
@@ -31,7 +32,7 @@ struct target_options {
     const struct endpoints *endpoints; /* Borrowed while the target is open. */
     enum target_consistency consistency;
     uint32_t timeout_ms;         /* Of an operation, all attempts together. */
-    uint32_t attempt_timeout_ms; /* Of one attempt; 0: the target's default. */
+    uint32_t attempt_timeout_ms; /* Of one attempt; 0: the default of the target's kind. */
     bool calls_only; /* dkv: a gRPC call for each operation, instead of a stream for all of a
                         client. Others do what they do. */
 };
@@ -68,10 +69,12 @@ struct target;
 struct target_kind {
     const char *name;
 
-    /* May it be asked for reads like that? */
-    bool (*supports)(enum target_consistency consistency);
+    bool has_quorum_reads; /* Reads of the other kinds every target has. */
 
-    /* ERR_NO_MEMORY. */
+    /* Of one attempt, if none is given; 0: the target finds one itself. */
+    uint32_t attempt_timeout_ms;
+
+    /* The options as target_open has them. ERR_NO_MEMORY. */
     int (*open)(const struct target_options *options, struct target **out_target) MUST_CHECK;
 
     /* After all its clients. NULL is fine. */
@@ -90,6 +93,13 @@ struct target_kind {
     /* To be called every few ms: pauses between attempts end here. */
     void (*tick)(struct target *t);
 };
+
+/* May it be asked for reads like that? */
+bool target_supports(const struct target_kind *kind, enum target_consistency consistency);
+
+/* Open it, with its own defaults for what the options leave open. ERR_NO_MEMORY. */
+int target_open(const struct target_kind *kind, const struct target_options *options,
+                struct target **out_target) MUST_CHECK;
 
 extern const struct target_kind target_dkv;
 extern const struct target_kind target_etcd;

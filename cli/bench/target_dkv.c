@@ -20,12 +20,6 @@ struct target_client {
     struct dkv_client *client;
 };
 
-static bool dkv_supports(enum target_consistency consistency)
-{
-    (void)consistency;
-    return true;
-}
-
 static enum dkv_consistency dkv_consistency_of(enum target_consistency consistency)
 {
     switch (consistency) {
@@ -144,7 +138,7 @@ static void dkv_tick(struct target *t)
 
 const struct target_kind target_dkv = {
     .name = "dkv",
-    .supports = dkv_supports,
+    .has_quorum_reads = true,
     .open = dkv_target_open,
     .close = dkv_target_close,
     .client_open = dkv_client_open,

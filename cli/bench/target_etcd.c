@@ -14,8 +14,6 @@
 #include "cli/scenarios/moment.h"
 #include "rpc/client.h"
 
-#define ATTEMPT_TIMEOUT_MS 2000 /* As libdkv. */
-
 struct target {
     struct target_options options;
     struct rpc_client *rpc;
@@ -29,19 +27,12 @@ struct target_client {
     struct rpc_channel *channels[ENDPOINTS_MAX];
 };
 
-static bool etcd_supports(enum target_consistency consistency)
-{
-    return consistency == TARGET_LINEARIZABLE || consistency == TARGET_SEQUENTIAL;
-}
-
 static int etcd_open(const struct target_options *options, struct target **out_target)
 {
     struct target *t = mem_alloc_zero(sizeof(*t));
     if (t == NULL)
         return ERR_NO_MEMORY;
     t->options = *options;
-    if (t->options.attempt_timeout_ms == 0)
-        t->options.attempt_timeout_ms = ATTEMPT_TIMEOUT_MS;
     rpc_init();
     if (rpc_client_open(NULL, &t->rpc) != 0) {
         rpc_fini();
@@ -184,7 +175,7 @@ static void etcd_tick(struct target *t)
 
 const struct target_kind target_etcd = {
     .name = "etcd",
-    .supports = etcd_supports,
+    .attempt_timeout_ms = TARGET_ATTEMPT_TIMEOUT_MS,
     .open = etcd_open,
     .close = etcd_close,
     .client_open = etcd_client_open,
