@@ -59,20 +59,7 @@ gets() {
     fail "node $1 gives nothing: $(cat "$world/error")"
 }
 
-port=$(python3 -c '
-import socket
-for first in range(22000, 30000, 10):
-    sockets = [socket.socket() for _ in range(3)]
-    try:
-        for i, s in enumerate(sockets):
-            s.bind(("127.0.0.1", first + i))
-    except OSError:
-        continue
-    finally:
-        for s in sockets:
-            s.close()
-    print(first)
-    break')
+port=$(scripts/free-ports.py 3) || fail "no ports"
 
 start
 cli 1 put greeting hello >/dev/null || fail "put"

@@ -78,21 +78,7 @@ stop() {
 said() { grep -q -- "$1" "$world/out" || fail "did not say: $1"; }
 pid_of() { sed -n "s/^node $1: pid \([0-9]*\),.*/\1/p" "$world/out"; }
 
-# Three ports in a row that nobody listens on.
-port=$(python3 -c '
-import socket
-for first in range(21000, 30000, 10):
-    sockets = [socket.socket() for _ in range(5)]
-    try:
-        for i, s in enumerate(sockets):
-            s.bind(("127.0.0.1", first + i))
-    except OSError:
-        continue
-    finally:
-        for s in sockets:
-            s.close()
-    print(first)
-    break')
+port=$("$scripts/free-ports.py" 5) || fail "no ports"
 
 # Arguments: nothing is touched.
 for bad in "--nodes 0" "--nodes 10" "--nodes x" "--nodes" "--port 0" "--port 65534" "--port -1" \
