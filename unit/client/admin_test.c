@@ -1,7 +1,7 @@
 /* admin_test.c -- the calls of the Admin service, and what can go wrong with them. */
 #include <pthread.h>
 
-#include "fake.h"
+#include "../rpc/world.h"
 
 #include <string.h>
 

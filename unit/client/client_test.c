@@ -1,5 +1,5 @@
 /* client_test.c -- operations, their answers, and the way from one node to the next. */
-#include "fake.h"
+#include "fixture.h"
 
 #include <string.h>
 
@@ -22,7 +22,7 @@ static bool is_text(struct dkv_bytes b, const char *s)
 static void test_every_kind(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client(fake_both(), NULL);
+    struct dkv_client *client = fixture_client_of(fixture_both(), NULL);
     struct dkv_answer a = execute(client, (struct dkv_op){.kind = DKV_GET});
     assert_int_equal(a.status, DKV_OK);
     assert_false(a.found);
@@ -81,7 +81,7 @@ static void test_bounds(void **state)
 {
     (void)state;
     static uint8_t long_bytes[VALUE_SIZE_MAX + 1];
-    struct dkv_client *client = fake_client(fake_both(), NULL);
+    struct dkv_client *client = fixture_client_of(fixture_both(), NULL);
     const struct dkv_bytes key = text("k");
     const struct dkv_op bad[] = {
         {.kind = DKV_GET, .key = text("")},
@@ -125,7 +125,7 @@ static void test_moves_on_from_a_dead_node(void **state)
 {
     (void)state;
     const uint16_t ports[] = {0, fake_port(&two)};
-    struct dkv_client *client = fake_client(fake_endpoints(ports, 2), NULL);
+    struct dkv_client *client = fixture_client_of(fixture_endpoints(ports, 2), NULL);
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_OK);
     assert_int_equal(a.node, 2);
@@ -140,7 +140,7 @@ static void test_moves_on_from_a_node_that_hangs(void **state)
 {
     (void)state;
     const struct dkv_options options = {.attempt_timeout_ms = 150};
-    struct dkv_client *client = fake_client(fake_both(), &options);
+    struct dkv_client *client = fixture_client_of(fixture_both(), &options);
     fake_plan(&one, &(struct fake_plan){.does = FAKE_HOLDS, .times = 1});
     uint64_t began_ns = now_ns();
     struct dkv_answer a = put(client, "v");
@@ -168,7 +168,7 @@ static enum dkv_status outcome(enum dkv_kind kind, struct fake_plan plan, bool n
     fake_plan(&one, &plan);
     fake_plan(&two, &plan);
     const struct dkv_options options = {.timeout_ms = 600, .no_session = no_session};
-    struct dkv_client *client = fake_client(fake_both(), &options);
+    struct dkv_client *client = fixture_client_of(fixture_both(), &options);
     struct dkv_answer a = execute(client, (struct dkv_op){.kind = kind});
     assert_true(strstr(a.text, "as planned") != NULL);
     assert_int_equal(a.node, 0);
@@ -232,8 +232,8 @@ static void test_doubt_stays(void **state)
                                             .status = RPC_DEADLINE_EXCEEDED});
         fake_plan(&two, &later[i]);
         const uint16_t ports[] = {fake_port(&one), fake_port(&two)};
-        struct dkv_client *client =
-            fake_client(fake_endpoints(ports, 2), &(struct dkv_options){.timeout_ms = 300});
+        struct dkv_client *client = fixture_client_of(fixture_endpoints(ports, 2),
+                                                      &(struct dkv_options){.timeout_ms = 300});
         /* Where there is a second round, node 1 does not settle it either. */
         struct dkv_op op = {.kind = DKV_PUT, .value = text("v")};
         struct dkv_answer a = execute(client, op);
@@ -249,7 +249,7 @@ static void test_busy_nodes_are_asked_again(void **state)
         .does = FAKE_FAILS, .times = 2, .status = RPC_RESOURCE_EXHAUSTED, .retry_after_ms = 30};
     fake_plan(&one, &busy);
     fake_plan(&two, &busy);
-    struct dkv_client *client = fake_client(fake_both(), NULL);
+    struct dkv_client *client = fixture_client_of(fixture_both(), NULL);
     uint64_t began_ns = now_ns();
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_OK);
@@ -262,7 +262,7 @@ static void test_babble(void **state)
 {
     (void)state;
     fake_plan(&one, &(struct fake_plan){.does = FAKE_BABBLES, .times = 1});
-    struct dkv_client *client = fake_client(fake_both(), NULL);
+    struct dkv_client *client = fixture_client_of(fixture_both(), NULL);
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_FAILED);
     assert_true(strlen(a.text) > 0);
@@ -275,7 +275,7 @@ static void test_no_memory(void **state)
     (void)state;
     unsigned opened = 0;
     for (long n = 0; n < 60; n++) {
-        struct dkv_options options = {.endpoints = fake_both(), .timeout_ms = 5000};
+        struct dkv_options options = {.endpoints = fixture_both(), .timeout_ms = 5000};
         struct dkv_client *client = NULL;
         mem_fail_after(n);
         enum dkv_status status = dkv_open(&options, &client);
@@ -301,15 +301,15 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST_TWO(test_every_kind),
-        FAKE_TEST_TWO(test_bounds),
-        FAKE_TEST_TWO(test_moves_on_from_a_dead_node),
-        FAKE_TEST_TWO(test_moves_on_from_a_node_that_hangs),
-        FAKE_TEST_TWO(test_outcomes),
-        FAKE_TEST_TWO(test_doubt_stays),
-        FAKE_TEST_TWO(test_busy_nodes_are_asked_again),
-        FAKE_TEST_TWO(test_babble),
-        FAKE_TEST_TWO(test_no_memory),
+        FIXTURE_TEST_TWO(test_every_kind),
+        FIXTURE_TEST_TWO(test_bounds),
+        FIXTURE_TEST_TWO(test_moves_on_from_a_dead_node),
+        FIXTURE_TEST_TWO(test_moves_on_from_a_node_that_hangs),
+        FIXTURE_TEST_TWO(test_outcomes),
+        FIXTURE_TEST_TWO(test_doubt_stays),
+        FIXTURE_TEST_TWO(test_busy_nodes_are_asked_again),
+        FIXTURE_TEST_TWO(test_babble),
+        FIXTURE_TEST_TWO(test_no_memory),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

@@ -1,5 +1,5 @@
 /* close_test.c -- a client that is closed with work under way, and clients that share their io. */
-#include "fake.h"
+#include "fixture.h"
 
 #include <string.h>
 
@@ -51,7 +51,7 @@ static struct driver driver_of(struct dkv_client *client, enum dkv_kind kind)
 static void test_calls_under_way(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client_of_one(NULL);
+    struct dkv_client *client = fixture_client(NULL);
     put(client, "v"); /* So that born is known. */
     fake_plan(&one, &(struct fake_plan){.does = FAKE_HOLDS, .times = UINT32_MAX});
     struct driver write = driver_of(client, DKV_PUT);
@@ -76,7 +76,7 @@ static void test_pauses(void **state)
                                         .times = UINT32_MAX,
                                         .status = RPC_RESOURCE_EXHAUSTED,
                                         .retry_after_ms = 60000});
-    struct dkv_client *client = fake_client_of_one(&(struct dkv_options){.timeout_ms = 100000});
+    struct dkv_client *client = fixture_client(&(struct dkv_options){.timeout_ms = 100000});
     struct driver write = driver_of(client, DKV_PUT);
     driver_submit(&write);
     assert_true(counter_wait(&one.arrived, 1));
@@ -98,7 +98,7 @@ static void test_at_any_moment(void **state)
         for (size_t i = 0; i < 4; i++) {
             const uint16_t ports[] = {i == 3 ? 0 : fake_port(&one), fake_port(&one)};
             const struct dkv_options options = {.io = io};
-            drivers[i] = driver_of(fake_client(fake_endpoints(ports, 2), &options),
+            drivers[i] = driver_of(fixture_client_of(fixture_endpoints(ports, 2), &options),
                                    i % 2 == 0 ? DKV_PUT : DKV_GET);
         }
         for (size_t i = 0; i < 4; i++)
@@ -117,16 +117,16 @@ static void test_nothing_to_close(void **state)
     (void)state;
     dkv_close(NULL);
     dkv_io_close(NULL);
-    dkv_close(fake_client_of_one(NULL));
+    dkv_close(fixture_client(NULL));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST_ONE(test_calls_under_way),
-        FAKE_TEST_ONE(test_pauses),
-        FAKE_TEST_ONE(test_at_any_moment),
-        FAKE_TEST_ONE(test_nothing_to_close),
+        FIXTURE_TEST_ONE(test_calls_under_way),
+        FIXTURE_TEST_ONE(test_pauses),
+        FIXTURE_TEST_ONE(test_at_any_moment),
+        FIXTURE_TEST_ONE(test_nothing_to_close),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

@@ -99,29 +99,6 @@ struct fake_seen fake_seen(struct fake *f, uint64_t index);
 /* Answer the operation that is held as number `index`, well. */
 void fake_release(struct fake *f, uint32_t index);
 
-/* "127.0.0.1:port,…" of these, in a static buffer. A port of 0: one that nobody listens on. */
-const char *fake_endpoints(const uint16_t *ports, size_t count);
 uint16_t fake_port(const struct fake *f);
-
-/* A client of these endpoints; options may be NULL, and need not name them. */
-struct dkv_client *fake_client(const char *endpoints, const struct dkv_options *options);
-
-/* The nodes of the test at hand, with ids 1 and 2. Fixtures of cmocka start one or both. */
-extern struct fake one;
-extern struct fake two;
-int fake_setup_one(void **state);
-int fake_setup_two(void **state);
-int fake_teardown(void **state);
-#define FAKE_TEST_ONE(name) cmocka_unit_test_setup_teardown(name, fake_setup_one, fake_teardown)
-#define FAKE_TEST_TWO(name) cmocka_unit_test_setup_teardown(name, fake_setup_two, fake_teardown)
-
-/* A client of `one`; and the endpoints of both. */
-struct dkv_client *fake_client_of_one(const struct dkv_options *options);
-const char *fake_both(void);
-
-struct dkv_bytes text(const char *s);
-
-/* A put of key k, executed. */
-struct dkv_answer put(struct dkv_client *client, const char *value);
 
 #endif

@@ -1,5 +1,5 @@
 /* lane_test.c -- operations that share a stream: gathered, cut off, sent again. */
-#include "fake.h"
+#include "fixture.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static void tally_init(struct tally *t, struct dkv_client *client)
 static void test_one_stream_for_all(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client(fake_both(), NULL);
+    struct dkv_client *client = fixture_client_of(fixture_both(), NULL);
     for (int i = 0; i < 20; i++) {
         struct dkv_answer a = put(client, "v");
         assert_int_equal(a.status, DKV_OK);
@@ -67,7 +67,7 @@ static void test_one_stream_for_all(void **state)
 static void test_answers_beget_operations(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client(fake_both(), NULL);
+    struct dkv_client *client = fixture_client_of(fixture_both(), NULL);
     struct tally t;
     tally_init(&t, client);
     t.again = 10000;
@@ -84,7 +84,7 @@ static void test_answers_beget_operations(void **state)
 static void test_a_stream_that_breaks(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client(fake_both(), NULL);
+    struct dkv_client *client = fixture_client_of(fixture_both(), NULL);
     struct tally t;
     tally_init(&t, client);
     fake_plan(&one, &(struct fake_plan){.does = FAKE_HOLDS, .times = 300});
@@ -113,7 +113,7 @@ static void test_comes_back(void **state)
 {
     (void)state;
     const uint16_t ports[] = {fake_port(&one)};
-    struct dkv_client *client = fake_client(fake_endpoints(ports, 1), NULL);
+    struct dkv_client *client = fixture_client_of(fixture_endpoints(ports, 1), NULL);
     for (uint64_t i = 1; i <= 5; i++) {
         struct dkv_answer a = put(client, "v");
         assert_int_equal(a.status, DKV_OK);
@@ -129,15 +129,15 @@ static void test_what_was_not_sent_was_not_applied(void **state)
 {
     (void)state;
     const uint16_t ports[] = {0, 0};
-    const char *nobody = fake_endpoints(ports, 2);
+    const char *nobody = fixture_endpoints(ports, 2);
     struct dkv_options options = {.timeout_ms = 300, .no_session = true};
-    struct dkv_client *client = fake_client(nobody, &options);
+    struct dkv_client *client = fixture_client_of(nobody, &options);
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_UNAVAILABLE);
     dkv_close(client);
     /* A call cannot tell. */
     options.calls_only = true;
-    client = fake_client(nobody, &options);
+    client = fixture_client_of(nobody, &options);
     a = put(client, "v");
     assert_int_equal(a.status, DKV_UNKNOWN);
     dkv_close(client);
@@ -149,8 +149,8 @@ static void test_late_answers(void **state)
 {
     (void)state;
     const uint16_t ports[] = {fake_port(&one)};
-    struct dkv_client *client = fake_client(
-        fake_endpoints(ports, 1), &(struct dkv_options){.timeout_ms = 200, .no_session = true});
+    struct dkv_client *client = fixture_client_of(
+        fixture_endpoints(ports, 1), &(struct dkv_options){.timeout_ms = 200, .no_session = true});
     fake_plan(&one, &(struct fake_plan){.does = FAKE_HOLDS, .times = 2});
     for (uint32_t i = 0; i < 2; i++) {
         uint64_t began_ns = now_ns();
@@ -168,7 +168,8 @@ static void test_late_answers(void **state)
 static void test_calls_only(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client(fake_both(), &(struct dkv_options){.calls_only = true});
+    struct dkv_client *client =
+        fixture_client_of(fixture_both(), &(struct dkv_options){.calls_only = true});
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_OK);
     assert_int_equal(counter_get(&one.opened), 0);
@@ -178,13 +179,13 @@ static void test_calls_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST_TWO(test_one_stream_for_all),
-        FAKE_TEST_TWO(test_answers_beget_operations),
-        FAKE_TEST_TWO(test_a_stream_that_breaks),
-        FAKE_TEST_TWO(test_comes_back),
-        FAKE_TEST_TWO(test_what_was_not_sent_was_not_applied),
-        FAKE_TEST_TWO(test_late_answers),
-        FAKE_TEST_TWO(test_calls_only),
+        FIXTURE_TEST_TWO(test_one_stream_for_all),
+        FIXTURE_TEST_TWO(test_answers_beget_operations),
+        FIXTURE_TEST_TWO(test_a_stream_that_breaks),
+        FIXTURE_TEST_TWO(test_comes_back),
+        FIXTURE_TEST_TWO(test_what_was_not_sent_was_not_applied),
+        FIXTURE_TEST_TWO(test_late_answers),
+        FIXTURE_TEST_TWO(test_calls_only),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }

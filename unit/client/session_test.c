@@ -1,5 +1,5 @@
 /* session_test.c -- what makes a write happen once: client_id, op_id, floor and born. */
-#include "fake.h"
+#include "fixture.h"
 
 #include <string.h>
 
@@ -29,7 +29,7 @@ static void test_floor_is_the_oldest_without_answer(void **state)
 {
     (void)state;
     struct ends ends = {COUNTER_INIT, COUNTER_INIT};
-    struct dkv_client *client = fake_client_of_one(NULL);
+    struct dkv_client *client = fixture_client(NULL);
     fake_plan(&one, &(struct fake_plan){.does = FAKE_HOLDS, .times = 3});
     for (uint64_t i = 1; i <= 3; i++) {
         assert_int_equal(submit_put(client, 0, &ends), DKV_OK);
@@ -69,7 +69,7 @@ static void test_floor_is_the_oldest_without_answer(void **state)
 static void test_born_is_what_was_seen(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client_of_one(NULL);
+    struct dkv_client *client = fixture_client(NULL);
     put(client, "v");
     assert_int_equal(fake_seen(&one, 0).born, 100);
     put(client, "v");
@@ -103,7 +103,7 @@ static void test_born_in_a_new_cluster(void **state)
 {
     (void)state;
     fake_set_slot(&one, 0);
-    struct dkv_client *client = fake_client_of_one(NULL);
+    struct dkv_client *client = fixture_client(NULL);
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_OK);
     assert_int_equal(fake_seen(&one, 0).born, 0);
@@ -117,7 +117,7 @@ static const struct fake_plan expired = {
 static void test_a_forgotten_client_takes_a_new_born(void **state)
 {
     (void)state;
-    struct dkv_client *client = fake_client_of_one(NULL);
+    struct dkv_client *client = fixture_client(NULL);
     put(client, "v");
     fake_set_slot(&one, 900);
     fake_plan(&one, &expired);
@@ -137,7 +137,7 @@ static void test_no_new_born_in_doubt(void **state)
 {
     (void)state;
     const struct dkv_options options = {.attempt_timeout_ms = 100};
-    struct dkv_client *client = fake_client_of_one(&options);
+    struct dkv_client *client = fixture_client(&options);
     put(client, "v");
     /* Node 1 does not answer in time, then says that the session is gone. */
     fake_plan(&one, &(struct fake_plan){.does = FAKE_HOLDS, .times = 1});
@@ -168,7 +168,7 @@ static void test_a_session_by_hand(void **state)
         .born = 55,
         .timeout_ms = 300,
     };
-    struct dkv_client *client = fake_client_of_one(&options);
+    struct dkv_client *client = fixture_client(&options);
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_OK);
     struct fake_seen seen = fake_seen(&one, 0);
@@ -181,7 +181,7 @@ static void test_a_session_by_hand(void **state)
     dkv_close(client);
 
     /* What became of the first time is open until a node tells. */
-    client = fake_client_of_one(&options);
+    client = fixture_client(&options);
     fake_plan(&one, &(struct fake_plan){.does = FAKE_FAILS,
                                         .times = UINT32_MAX,
                                         .status = RPC_UNAVAILABLE,
@@ -198,7 +198,7 @@ static void test_without_a_session(void **state)
 {
     (void)state;
     const struct dkv_options options = {.no_session = true, .attempt_timeout_ms = 100};
-    struct dkv_client *client = fake_client_of_one(&options);
+    struct dkv_client *client = fixture_client(&options);
     struct dkv_answer a = put(client, "v");
     assert_int_equal(a.status, DKV_OK);
     assert_int_equal(a.op_id, 0);
@@ -225,8 +225,7 @@ static void test_the_window(void **state)
 {
     (void)state;
     struct ends ends = {COUNTER_INIT, COUNTER_INIT};
-    struct dkv_client *client =
-        fake_client_of_one(&(struct dkv_options){.attempt_timeout_ms = 10000});
+    struct dkv_client *client = fixture_client(&(struct dkv_options){.attempt_timeout_ms = 10000});
     fake_plan(&one, &(struct fake_plan){.does = FAKE_HOLDS, .times = UINT32_MAX});
     for (int i = 0; i < DKV_WRITES_MAX; i++)
         assert_int_equal(submit_put(client, 0, &ends), DKV_OK);
@@ -248,14 +247,14 @@ static void test_the_window(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAKE_TEST_ONE(test_floor_is_the_oldest_without_answer),
-        FAKE_TEST_ONE(test_born_is_what_was_seen),
-        FAKE_TEST_ONE(test_born_in_a_new_cluster),
-        FAKE_TEST_ONE(test_a_forgotten_client_takes_a_new_born),
-        FAKE_TEST_ONE(test_no_new_born_in_doubt),
-        FAKE_TEST_ONE(test_a_session_by_hand),
-        FAKE_TEST_ONE(test_without_a_session),
-        FAKE_TEST_ONE(test_the_window),
+        FIXTURE_TEST_ONE(test_floor_is_the_oldest_without_answer),
+        FIXTURE_TEST_ONE(test_born_is_what_was_seen),
+        FIXTURE_TEST_ONE(test_born_in_a_new_cluster),
+        FIXTURE_TEST_ONE(test_a_forgotten_client_takes_a_new_born),
+        FIXTURE_TEST_ONE(test_no_new_born_in_doubt),
+        FIXTURE_TEST_ONE(test_a_session_by_hand),
+        FIXTURE_TEST_ONE(test_without_a_session),
+        FIXTURE_TEST_ONE(test_the_window),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
 }
