@@ -16,7 +16,7 @@
 #include "base/pool.h"
 #include "replica/internal.h"
 
-#define WAIT_NS_MAX (40 * NS_PER_MS)
+#define WAIT_NS_MAX (1000 * NS_PER_MS)
 
 void revoking_drop(struct replica *r, uint32_t index)
 {
@@ -178,13 +178,16 @@ int revoking_on_promise(struct replica *r, uint32_t from, const struct message *
 
 /* ---- Rivals -------------------------------------------------------------------------------- */
 
+/*
+ * A rival gets the time it needs. How slow others' disks are, this node cannot know: so each
+ * attempt that is lost doubles the time, and some chance is in it however long it is, or all would
+ * set out at once again.
+ */
 static void revoking_wait(struct replica *r, uint32_t index)
 {
     uint64_t commit_ns = max_u64(watching_commit(r), NS_PER_MS);
-    uint64_t wait_ns = 2 * commit_ns + prng_below(&r->prng, 2 * commit_ns);
-    /* Others' disks may be slower than ours: whoever lost before waits longer. */
-    uint64_t longest_ns = max_u64(WAIT_NS_MAX, 4 * commit_ns);
-    wait_ns = min_u64(wait_ns << r->watches[index].failures, longest_ns);
+    uint64_t wait_ns = min_u64(2 * commit_ns << r->watches[index].failures, WAIT_NS_MAX);
+    wait_ns += prng_below(&r->prng, wait_ns);
     r->watches[index].retry_ns = max_u64(r->watches[index].retry_ns, r->now_ns + wait_ns);
 }
 
