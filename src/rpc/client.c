@@ -135,6 +135,9 @@ static grpc_channel *channel_create(const char *target, const struct rpc_channel
     args[n++] = rpc_arg(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1000);
     args[n++] = rpc_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RPC_MESSAGE_SIZE_MAX);
     args[n++] = rpc_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 /* identity */);
+    /* No message passes through what would compress it: some per cent of a call. */
+    args[n++] = rpc_arg(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
+    args[n++] = rpc_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
     args[n++] = rpc_arg(GRPC_ARG_ENABLE_CHANNELZ, 0);
     args[n++] = rpc_arg(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     args[n++] = rpc_arg(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, RPC_STREAM_WINDOW_SIZE);
