@@ -167,6 +167,10 @@ static void mix_draw_spans(struct mix *m, struct prng *p)
     t->ahead_slots_min = mix_scale(p, 4, 64);
     t->ahead_slots_max = t->ahead_slots_min * mix_scale(p, 1, 16);
     t->alpha = 2 * (t->reserve_slots + 2 * t->ahead_slots_max) + mix_scale(p, 1, 4096);
+    if (prng_chance(p, HALF))
+        t->pipeline_eager = (uint32_t)mix_scale(p, 1, 32);
+    if (prng_chance(p, HALF))
+        t->gather_ns = mix_scale(p, US, 20 * MS);
 }
 
 static void mix_draw_limits(struct mix *m, struct prng *p)

@@ -267,6 +267,7 @@ static int coordinating_propose(struct replica *r, uint64_t number)
     list_push_back(&own->inflight, &b->link);
     own->position = number + replica_members(r)->count;
     own->last_used = number;
+    own->proposed_ns = r->now_ns;
     own->ahead = 0;
     replica_raise_frontier(r, number);
     r->stats.propose_total++;
@@ -276,13 +277,29 @@ static int coordinating_propose(struct replica *r, uint64_t number)
     return coordinating_send(r, b, true, 0);
 }
 
+/*
+ * Is it better to wait for more? A slot costs each node the same, whatever it holds. While some are
+ * on their way, so that nobody's disk or link has nothing to do, the next one takes all that comes
+ * meanwhile; where that takes long (a far peer, a slow disk), it does not wait for them to be done.
+ */
+static bool coordinating_gathers(struct replica *r)
+{
+    const struct replica_tuning *t = &r->options.tuning;
+    uint64_t due_ns = r->own.proposed_ns + t->gather_ns;
+    if (r->batches < t->pipeline_eager || r->queue_bytes >= t->batch_bytes_max ||
+        r->now_ns >= due_ns)
+        return false;
+    replica_wake_at(r, due_ns);
+    return true;
+}
+
 static int coordinating_propose_all(struct replica *r)
 {
     const struct replica_tuning *t = &r->options.tuning;
     while (proposing_has_work(r)) {
         r->own.busy_ns = r->now_ns;
         if (r->batches >= t->pipeline_max || r->batches_bytes >= t->pipeline_bytes_max ||
-            proposing_is_paced(r))
+            proposing_is_paced(r) || coordinating_gathers(r))
             return 0;
         coordinating_pass_decided(r);
         uint64_t number = coordinating_next_slot(r);

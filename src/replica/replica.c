@@ -13,6 +13,8 @@
 const struct replica_tuning replica_tuning_default = {
     .pipeline_max = 32,
     .pipeline_bytes_max = 8 * MIB,
+    .pipeline_eager = 2,
+    .gather_ns = NS_PER_MS,
     .batch_bytes_max = 64 << 10,
     .queue_ops_max = 16384,
     .queue_bytes_max = 64 * MIB,

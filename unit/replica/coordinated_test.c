@@ -61,6 +61,56 @@ static void a_write_takes_one_round(void **state)
     bench_close(b);
 }
 
+/*
+ * With two batches under way what comes is gathered: until one of them is done, a batch is full, or
+ * some time has gone by.
+ */
+static void what_comes_meanwhile_is_gathered(void **state)
+{
+    (void)state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.gather_ns = 5 * MS;
+    struct bench *b = bench_open_tuned(3, &tuning, MODE_COORDINATED);
+    bench_run(b, 20);
+    bench_put(b, 0, 1, "k", "v");
+    bench_run(b, 20);
+    for (uint32_t i = 0; i < 3; i++)
+        b->stalled[i] = true;
+    uint64_t accepts = b->sent[MESSAGE_ACCEPT];
+    uint64_t handle = 2;
+    for (; handle <= 3; handle++) {
+        bench_put(b, 0, handle, "k", "v");
+        bench_tick(b, 0);
+    }
+    assert_int_equal(b->sent[MESSAGE_ACCEPT] - accepts, 2 * 2);
+    for (; handle <= 6; handle++) {
+        bench_put(b, 0, handle, "k", "v");
+        bench_tick(b, 0);
+    }
+    assert_int_equal(b->sent[MESSAGE_ACCEPT] - accepts, 2 * 2);
+    b->now_ns += 4 * MS;
+    bench_tick(b, 0);
+    assert_int_equal(b->sent[MESSAGE_ACCEPT] - accepts, 2 * 2);
+    b->now_ns += 1 * MS;
+    bench_tick(b, 0);
+    assert_int_equal(b->sent[MESSAGE_ACCEPT] - accepts, 3 * 2);
+    /* A full one waits for nothing; of these some 80 KiB a part is left over. */
+    for (; handle <= 1400; handle++)
+        bench_put(b, 0, handle, "k", "a value of some fifty bytes, so that it takes fewer puts");
+    bench_tick(b, 0);
+    assert_int_equal(b->sent[MESSAGE_ACCEPT] - accepts, 4 * 2);
+    for (uint32_t i = 0; i < 3; i++)
+        b->stalled[i] = false;
+    bench_run(b, 20);
+    assert_int_equal(b->sent[MESSAGE_ACCEPT] - accepts, 5 * 2);
+    for (uint64_t i = 1; i < handle; i++)
+        assert_put(b, i);
+    uint64_t slot = b->answers[4].slot;
+    assert_int_equal(b->answers[6].slot, slot);
+    assert_true(b->answers[3].slot < slot && b->answers[7].slot > slot);
+    bench_close(b);
+}
+
 /* Section 8, row 34. */
 static void an_idle_cluster_stands_still(void **state)
 {
@@ -240,6 +290,7 @@ int main(void)
         cmocka_unit_test(a_cluster_of_one_serves),
         cmocka_unit_test(every_node_writes_and_all_agree),
         cmocka_unit_test(a_write_takes_one_round),
+        cmocka_unit_test(what_comes_meanwhile_is_gathered),
         cmocka_unit_test(an_idle_cluster_stands_still),
         cmocka_unit_test(an_idle_node_skips_ahead_step_by_step),
         cmocka_unit_test(a_dead_node_stops_nobody_for_long),
