@@ -357,7 +357,10 @@ int coordinating_on_refused(struct replica *r, const struct message *m)
         revoking_on_refused(r, m);
         return 0;
     }
-    revoking_on_rival(r, replica_coordinator(r, m->interval.first), m->other);
+    /* What is said again is refused again: that is no progress of anybody. */
+    uint32_t index = replica_coordinator(r, m->interval.first);
+    if (m->other.round > r->watches[index].heard_round)
+        revoking_on_rival(r, index, m->other);
     TRY(coordinating_on_revoked(r, m->interval));
 #ifdef DKV_PLANTED
     struct slot *slot = slots_find(&r->slots, m->interval.first);
