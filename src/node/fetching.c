@@ -20,7 +20,7 @@ struct fetch {
     uint64_t end; /* The first slot that is not in the answer. */
     struct mail mail;
     struct later_item later;
-    /* The answer, decoded: the client's poller fills it, then the loop empties it. */
+    /* The answer, decoded: the node's poller fills it, then the loop empties it. */
     struct message *messages;
     size_t count;
     size_t capacity;
@@ -104,7 +104,7 @@ static int fetch_decode(struct fetch *f, struct bytes body, struct wire_error *e
     return 0;
 }
 
-/* On the client's poller. */
+/* On the node's poller. */
 static void fetch_on_reply(void *context, const struct rpc_reply *reply)
 {
     struct fetch *f = context;

@@ -61,7 +61,7 @@ struct peer {
     bool hello_sent;        /* On this stream. */
     bool complained;        /* It was logged that it cannot be reached. */
     char refused_text[256]; /* For a status, while it is encoded. */
-    /* Shared with the client's poller. */
+    /* Shared with the node's poller. */
     struct mail up_mail;
     struct mail written_mail;
     struct mail down_mail;

@@ -1,7 +1,7 @@
 /*
  * links.c -- the streams that peers dialled to this node.
  *
- * Envelopes are decoded where they arrive, on the server's poller; the next one is read only after
+ * Envelopes are decoded where they arrive, on the node's poller; the next one is read only after
  * the loop took the last, so that a peer can make us hold one envelope for each of its streams.
  */
 #include <assert.h>
@@ -172,7 +172,7 @@ static void link_on_closed(struct mail *mail, void *owner)
     mem_free(link);
 }
 
-/* ---- On the server's poller ---------------------------------------------------------------- */
+/* ---- On the node's poller ------------------------------------------------------------------ */
 
 static void link_on_open(void *context, struct rpc_stream *stream)
 {

@@ -6,7 +6,10 @@
  * SIGINT or node_stop), then the services close, then node_close.
  *
  * Threads. "The loop" is the thread in node_run. Functions say who may call them; what is to look
- * at the replica from another thread posts a mail, which runs on the loop.
+ * at the replica from another thread posts a mail, which runs on the loop. "The poller" is whoever
+ * does the node's I/O and runs its callbacks: a thread of its own while the node starts, from
+ * node_run on the loop itself. So a callback posts mails too, and shares what it shares with the
+ * loop as with another thread.
  *
  * Bounds. Operations between the transport and the replica count against --queue-ops and
  * --queue-bytes; incoming streams are at most NODE_LINKS_MAX, with one envelope each in memory;

@@ -25,7 +25,7 @@
 #define PING_AFTER_MS 500
 #define PING_TIMEOUT_MS 500
 
-/* ---- On the client's poller ---------------------------------------------------------------- */
+/* ---- On the node's poller ------------------------------------------------------------------ */
 
 static void peer_on_open(void *context, struct rpc_stream *stream)
 {

@@ -1,7 +1,7 @@
 /*
  * batch_service.c -- KV.Batch: many operations under way on one stream, answered as they are done.
  *
- * A message is decoded where it arrives, on the server's poller, and its operations go to the loop
+ * A message is decoded where it arrives, on the node's poller, and its operations go to the loop
  * in one mail. What one turn of the loop answers leaves in one message; what is answered while
  * that one is on its way leaves in the next.
  *
@@ -262,7 +262,7 @@ static void batch_on_closed(struct mail *mail, void *owner)
         batch_free(b);
 }
 
-/* ---- On the server's poller ---------------------------------------------------------------- */
+/* ---- On the node's poller ------------------------------------------------------------------ */
 
 static struct batch *batch_new(struct node *n, struct rpc_stream *stream)
 {

@@ -3,7 +3,7 @@
  *
  * A service decodes, hands over, and answers; what it means is decided in node/ and below.
  *
- * Threads: calls come on the server's poller and are answered there, on the node's loop, or on its
+ * Threads: calls come on the node's poller and are answered there, on the node's loop, or on its
  * reader; no service keeps state of its own.
  */
 #ifndef DKV_SERVICE_SERVICE_H
