@@ -92,7 +92,8 @@ struct watch {
     uint64_t revoked_to;   /* The last slot that this node set out to take over. */
     uint64_t width;        /* How much is revoked the next time. */
     uint64_t retry_ns;     /* No new attempt before: a rival is at work. */
-    uint32_t failures;     /* Own attempts refused since anything became known. */
+    uint32_t failures;     /* Own attempts refused since one was not, or anything became known. */
+    uint64_t lost_ns;      /* How long the longest of these took to be refused. */
     uint64_t heard_round;  /* The highest round heard of in its slots. */
     struct revocation *revocation; /* Under way; or NULL. */
 };
@@ -100,6 +101,7 @@ struct watch {
 /* An attempt of this node's to decide a run of one member's slots. */
 struct revocation {
     struct revoker revoker;
+    uint64_t began_ns;
     uint64_t due_ns; /* When to ask again who has not answered. */
     uint64_t wait_ns;
 };
@@ -216,6 +218,8 @@ struct replica {
     uint64_t round_used;                /* The highest round of an own Prepare. */
     uint64_t stuck_ns;       /* Since when the slot above chosen_to is a hole; 0: it is not. */
     uint64_t stuck_slot;     /* That slot. */
+    uint64_t stuck_value_ns; /* Since when its value is waited for. */
+    uint64_t echoed_ns;      /* When Accepts of others' were last said again. */
     uint64_t stuck_fetch_ns; /* Not to be fetched before. */
     uint64_t calm_ns; /* Nobody's silence counts from before this: this node itself was late. */
     uint64_t calmed_commit_ns; /* The commit that was reason for it last. */

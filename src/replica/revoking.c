@@ -16,7 +16,9 @@
 #include "base/pool.h"
 #include "replica/internal.h"
 
-#define WAIT_NS_MAX (1000 * NS_PER_MS)
+#define WAIT_NS_MAX (40 * NS_PER_MS)
+/* A disk that once stood still for a second is not taken to need one each time. */
+#define LOST_NS_MAX (250 * NS_PER_MS)
 
 void revoking_drop(struct replica *r, uint32_t index)
 {
@@ -79,6 +81,7 @@ int revoking_begin(struct replica *r, uint32_t index, uint64_t first, uint64_t l
         return err;
     }
     w->revocation = v;
+    v->began_ns = r->now_ns;
     v->wait_ns = max_u64(2 * delays_p99(&r->commit_delays), 5 * NS_PER_MS);
     v->due_ns = r->now_ns + v->wait_ns;
     replica_wake_at(r, v->due_ns);
@@ -163,6 +166,15 @@ static int revoking_learn(struct replica *r, const struct vote_reports *reports)
     return 0;
 }
 
+/* No rival stands in the way any more. */
+static void revoking_unwait(struct replica *r, uint32_t index)
+{
+    struct watch *w = &r->watches[index];
+    w->failures = 0;
+    w->lost_ns = 0;
+    w->retry_ns = 0;
+}
+
 int revoking_on_promise(struct replica *r, uint32_t from, const struct message *m)
 {
     uint32_t index = replica_coordinator(r, m->interval.first);
@@ -173,22 +185,25 @@ int revoking_on_promise(struct replica *r, uint32_t from, const struct message *
         return 0;
     v->wait_ns = max_u64(2 * delays_p99(&r->commit_delays), 5 * NS_PER_MS);
     v->due_ns = r->now_ns + v->wait_ns;
+    revoking_unwait(r, index);
     return revoking_accept(r, v);
 }
 
 /* ---- Rivals -------------------------------------------------------------------------------- */
 
 /*
- * A rival gets the time it needs. How slow others' disks are, this node cannot know: so each
- * attempt that is lost doubles the time, and some chance is in it however long it is, or all would
- * set out at once again.
+ * A rival gets the time that it needs: some commits, or as long as this node's own attempt took to
+ * be lost, since others' disks may be slower than its own. Each loss doubles it, up to a few times
+ * that: in bad times everything takes long, and the cluster is to go on soon when they are over.
+ * Some chance is in it however long it is, or all would set out at once again.
  */
 static void revoking_wait(struct replica *r, uint32_t index)
 {
-    uint64_t commit_ns = max_u64(watching_commit(r), NS_PER_MS);
-    uint64_t wait_ns = min_u64(2 * commit_ns << r->watches[index].failures, WAIT_NS_MAX);
+    struct watch *w = &r->watches[index];
+    uint64_t base_ns = max_u64(max_u64(2 * watching_commit(r), 2 * NS_PER_MS), w->lost_ns);
+    uint64_t wait_ns = min_u64(base_ns << w->failures, max_u64(WAIT_NS_MAX, 2 * base_ns));
     wait_ns += prng_below(&r->prng, wait_ns);
-    r->watches[index].retry_ns = max_u64(r->watches[index].retry_ns, r->now_ns + wait_ns);
+    w->retry_ns = max_u64(w->retry_ns, r->now_ns + wait_ns);
 }
 
 void revoking_on_rival(struct replica *r, uint32_t index, struct ballot b)
@@ -209,6 +224,8 @@ void revoking_on_refused(struct replica *r, const struct message *m)
     r->stats.refused_total++;
     if (w->failures < 10)
         w->failures++;
+    uint64_t took_ns = r->now_ns - w->revocation->began_ns;
+    w->lost_ns = max_u64(w->lost_ns, min_u64(took_ns, LOST_NS_MAX));
     revoking_drop(r, index);
     revoking_wait(r, index);
 }

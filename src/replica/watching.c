@@ -151,8 +151,10 @@ void watching_advance(struct replica *r, uint32_t index)
         w->suspected = false;
         w->suspect_ns = 0;
     }
-    if (w->known != before)
+    if (w->known != before) {
         w->failures = 0;
+        w->lost_ns = 0;
+    }
     if (w->known > r->frontier)
         w->since_ns = 0;
     else if (w->since_ns == 0 || w->known != before) {
@@ -332,6 +334,8 @@ static int watching_echo(struct replica *r)
         if (slot != NULL && slot->chosen == NULL && slot->acceptor.value != NULL)
             slot->echoed = true;
     }
+    if (any)
+        r->echoed_ns = r->now_ns;
     return 0;
 }
 
@@ -348,8 +352,8 @@ static int watching_stuck(struct replica *r)
     }
     TRY(watching_echo(r));
     /* Slow disks are no reason to take anything over. */
-    uint64_t due = since + max_u64(5 * patience, 4 * watching_commit(r));
-    due += watching_rank(r, index) * TURN_NS;
+    uint64_t due = watching_since(r, r->stuck_value_ns);
+    due += max_u64(5 * patience, 4 * watching_commit(r)) + watching_rank(r, index) * TURN_NS;
     due = max_u64(due, r->watches[index].retry_ns);
     if (r->now_ns < due) {
         replica_wake_at(r, due);
@@ -372,6 +376,10 @@ static int watching_log(struct replica *r)
     if (r->stuck_ns == 0 || r->stuck_slot != number) {
         r->stuck_ns = r->now_ns;
         r->stuck_slot = number;
+        /* It was said again when the log was stuck below it: all that time counts. After bad times
+           there are many such slots, and each would cost as much as the first. */
+        const struct slot *next = slots_find(&r->slots, number);
+        r->stuck_value_ns = next != NULL && next->echoed ? r->echoed_ns : r->now_ns;
     }
     /* Nobody has it in memory, by now: somebody may have it on disk. */
     uint64_t fetch_due =
