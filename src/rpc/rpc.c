@@ -12,6 +12,8 @@
 #include <grpc/status.h>
 #include <grpc/support/log.h>
 
+#include "rpc/steady.h"
+
 /* Numbers cross this room's border unchanged. */
 static_assert((int)RPC_OK == (int)GRPC_STATUS_OK, "status codes");
 static_assert((int)RPC_CANCELLED == (int)GRPC_STATUS_CANCELLED, "status codes");
@@ -73,6 +75,7 @@ static void rpc_deadlock_search_off(void)
 
 void rpc_init(void)
 {
+    rpc_steady_init();
     rpc_deadlock_search_off();
     gpr_set_log_function(rpc_log_drop);
     /* The system's resolver, as for the address we listen on; c-ares leaks at each "localhost". */
