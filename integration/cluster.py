@@ -250,13 +250,13 @@ class Cluster:
 class Load:
     """history-load, running. finish() waits for it and returns its report."""
 
-    def __init__(self, cluster, seconds, *flags, endpoints=None):
+    def __init__(self, cluster, seconds, *flags, endpoints=None, prefix=()):
         self.out = os.path.join(cluster.directory, f"load-{random.randrange(1 << 32)}")
         self.began = time.monotonic()
         self.seconds = seconds
         self.history = self.out + ".jsonl"
         self.process = spawn(
-            [HISTORY_LOAD, "--endpoints", endpoints or cluster.endpoints, "--seconds",
+            [*prefix, HISTORY_LOAD, "--endpoints", endpoints or cluster.endpoints, "--seconds",
              str(seconds), "--history", self.history, *flags], self.out)
 
     def left(self):
