@@ -6,6 +6,7 @@
 void delays_init(struct delays *d, uint64_t guess_ns)
 {
     memset(d, 0, sizeof(*d));
+    d->guess_ns = guess_ns;
     d->p99_ns = guess_ns;
 }
 
@@ -42,4 +43,14 @@ void delays_add(struct delays *d, uint64_t sample_ns)
 uint64_t delays_p99(const struct delays *d)
 {
     return d->p99_ns;
+}
+
+uint64_t delays_recent(const struct delays *d)
+{
+    uint64_t longest = 0;
+    for (uint32_t i = 0; i < DELAYS_RECENT && i < d->count; i++) {
+        uint64_t sample = d->samples_ns[(d->next + DELAYS_KEPT - 1 - i) % DELAYS_KEPT];
+        longest = sample > longest ? sample : longest;
+    }
+    return d->count == 0 ? d->guess_ns : longest;
 }

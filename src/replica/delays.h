@@ -10,6 +10,7 @@
 #define DELAYS_NEEDED 32 /* Samples below which there is no talk of percentiles. */
 
 struct delays {
+    uint64_t guess_ns;
     uint64_t p99_ns; /* As of the last time it was worked out. */
     uint32_t count;  /* Of all samples, modulo nothing: saturates. */
     uint32_t next;
@@ -26,5 +27,9 @@ void delays_add(struct delays *d, uint64_t sample_ns);
  * samples.
  */
 uint64_t delays_p99(const struct delays *d);
+
+/* The longest of the last few: how it goes now, also just after bad times. The guess before any. */
+#define DELAYS_RECENT 4
+uint64_t delays_recent(const struct delays *d);
 
 #endif

@@ -93,7 +93,6 @@ struct watch {
     uint64_t width;        /* How much is revoked the next time. */
     uint64_t retry_ns;     /* No new attempt before: a rival is at work. */
     uint32_t failures;     /* Own attempts refused since one was not, or anything became known. */
-    uint64_t lost_ns;      /* How long the longest of these took to be refused. */
     uint64_t heard_round;  /* The highest round heard of in its slots. */
     struct revocation *revocation; /* Under way; or NULL. */
 };
@@ -101,7 +100,6 @@ struct watch {
 /* An attempt of this node's to decide a run of one member's slots. */
 struct revocation {
     struct revoker revoker;
-    uint64_t began_ns;
     uint64_t due_ns; /* When to ask again who has not answered. */
     uint64_t wait_ns;
 };

@@ -17,8 +17,6 @@
 #include "replica/internal.h"
 
 #define WAIT_NS_MAX (40 * NS_PER_MS)
-/* A disk that once stood still for a second is not taken to need one each time. */
-#define LOST_NS_MAX (250 * NS_PER_MS)
 
 void revoking_drop(struct replica *r, uint32_t index)
 {
@@ -81,8 +79,7 @@ int revoking_begin(struct replica *r, uint32_t index, uint64_t first, uint64_t l
         return err;
     }
     w->revocation = v;
-    v->began_ns = r->now_ns;
-    v->wait_ns = max_u64(2 * delays_p99(&r->commit_delays), 5 * NS_PER_MS);
+    v->wait_ns = max_u64(2 * watching_commit(r), 5 * NS_PER_MS);
     v->due_ns = r->now_ns + v->wait_ns;
     replica_wake_at(r, v->due_ns);
     r->stats.recovered_total++;
@@ -171,7 +168,6 @@ static void revoking_unwait(struct replica *r, uint32_t index)
 {
     struct watch *w = &r->watches[index];
     w->failures = 0;
-    w->lost_ns = 0;
     w->retry_ns = 0;
 }
 
@@ -183,7 +179,7 @@ int revoking_on_promise(struct replica *r, uint32_t from, const struct message *
     if (v == NULL || !revoker_on_promise(&v->revoker, replica_members(r), from, m->ballot,
                                          m->interval, m->reports))
         return 0;
-    v->wait_ns = max_u64(2 * delays_p99(&r->commit_delays), 5 * NS_PER_MS);
+    v->wait_ns = max_u64(2 * watching_commit(r), 5 * NS_PER_MS);
     v->due_ns = r->now_ns + v->wait_ns;
     revoking_unwait(r, index);
     return revoking_accept(r, v);
@@ -192,16 +188,16 @@ int revoking_on_promise(struct replica *r, uint32_t from, const struct message *
 /* ---- Rivals -------------------------------------------------------------------------------- */
 
 /*
- * A rival gets the time that it needs: some commits, or as long as this node's own attempt took to
- * be lost, since others' disks may be slower than its own. Each loss doubles it, up to a few times
- * that: in bad times everything takes long, and the cluster is to go on soon when they are over.
- * Some chance is in it however long it is, or all would set out at once again.
+ * A rival gets the time that it needs: two commits and more, as long as they take now. Each attempt
+ * that is lost doubles it, up to a few commits: in bad times many are lost, and the cluster is to
+ * go on soon when they are over. Some chance is in it however long it is, or all would set out at
+ * once again.
  */
 static void revoking_wait(struct replica *r, uint32_t index)
 {
     struct watch *w = &r->watches[index];
-    uint64_t base_ns = max_u64(max_u64(2 * watching_commit(r), 2 * NS_PER_MS), w->lost_ns);
-    uint64_t wait_ns = min_u64(base_ns << w->failures, max_u64(WAIT_NS_MAX, 2 * base_ns));
+    uint64_t commit_ns = max_u64(watching_commit(r), NS_PER_MS);
+    uint64_t wait_ns = min_u64(2 * commit_ns << w->failures, max_u64(WAIT_NS_MAX, 4 * commit_ns));
     wait_ns += prng_below(&r->prng, wait_ns);
     w->retry_ns = max_u64(w->retry_ns, r->now_ns + wait_ns);
 }
@@ -224,8 +220,6 @@ void revoking_on_refused(struct replica *r, const struct message *m)
     r->stats.refused_total++;
     if (w->failures < 10)
         w->failures++;
-    uint64_t took_ns = r->now_ns - w->revocation->began_ns;
-    w->lost_ns = max_u64(w->lost_ns, min_u64(took_ns, LOST_NS_MAX));
     revoking_drop(r, index);
     revoking_wait(r, index);
 }
@@ -241,7 +235,7 @@ static bool revoking_is_decided(const struct replica *r, uint64_t number)
 /* Twice as long, but no longer than a few commits, or the cluster goes on late after bad times. */
 static uint64_t revoking_next_wait(const struct replica *r, uint64_t wait_ns)
 {
-    uint64_t most_ns = max_u64(4 * delays_p99(&r->commit_delays), 100 * NS_PER_MS);
+    uint64_t most_ns = max_u64(4 * watching_commit(r), 100 * NS_PER_MS);
     return min_u64(2 * wait_ns, min_u64(most_ns, 1000 * NS_PER_MS));
 }
 

@@ -28,8 +28,7 @@
 #define STUCK_SPAN 4096
 /* and so many values among them are said again. */
 #define STUCK_VALUES_MAX 64
-/* A disk that once stood still for a second is not taken to need one for each commit. */
-#define COMMIT_MAX_NS (50 * NS_PER_MS)
+#define COMMIT_MAX_NS (500 * NS_PER_MS)
 #define FETCH_AFTER_NS (30 * NS_PER_MS)
 #define ASK_SPAN 2048
 #define ASK_WAIT_MAX_NS (100 * NS_PER_MS)
@@ -54,7 +53,7 @@ uint64_t watching_patience(const struct replica *r, uint32_t index)
 
 uint64_t watching_commit(const struct replica *r)
 {
-    return min_u64(delays_p99(&r->commit_delays), COMMIT_MAX_NS);
+    return min_u64(delays_recent(&r->commit_delays), COMMIT_MAX_NS);
 }
 
 void watching_on_sign(struct replica *r, uint32_t index, bool proposes)
@@ -151,10 +150,8 @@ void watching_advance(struct replica *r, uint32_t index)
         w->suspected = false;
         w->suspect_ns = 0;
     }
-    if (w->known != before) {
+    if (w->known != before)
         w->failures = 0;
-        w->lost_ns = 0;
-    }
     if (w->known > r->frontier)
         w->since_ns = 0;
     else if (w->since_ns == 0 || w->known != before) {

@@ -30,6 +30,26 @@ static void what_is_slow_is_slow_at_once(void **state)
     assert_int_equal(delays_p99(&d), 400000);
 }
 
+static void what_was_long_ago_is_not_recent(void **state)
+{
+    (void)state;
+    struct delays d;
+    delays_init(&d, 5000);
+    assert_int_equal(delays_recent(&d), 5000);
+    delays_add(&d, 900);
+    assert_int_equal(delays_recent(&d), 900);
+    for (int i = 0; i < 3 * DELAYS_KEPT; i++) {
+        delays_add(&d, 300);
+        for (int k = 0; k < DELAYS_RECENT - 1; k++) {
+            assert_int_equal(delays_recent(&d), i == 0 ? 900 : 300);
+            delays_add(&d, 7);
+        }
+        assert_int_equal(delays_recent(&d), 300);
+        delays_add(&d, 7);
+        assert_int_equal(delays_recent(&d), 7);
+    }
+}
+
 static int descending(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a;
@@ -63,6 +83,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_guess_holds_until_enough_is_known),
         cmocka_unit_test(what_is_slow_is_slow_at_once),
+        cmocka_unit_test(what_was_long_ago_is_not_recent),
         cmocka_unit_test(against_a_twin_that_sorts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
