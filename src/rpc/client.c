@@ -135,7 +135,8 @@ static grpc_channel *channel_create(const char *target, const struct rpc_channel
     args[n++] = rpc_arg(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1000);
     args[n++] = rpc_arg(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, RPC_MESSAGE_SIZE_MAX);
     args[n++] = rpc_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 /* identity */);
-    /* No message passes through what would compress it: some per cent of a call. */
+    /* No message passes through what would compress it: some per cent of a call. (A server keeps
+       the filters: without them it would take a message of a call that the library has refused.) */
     args[n++] = rpc_arg(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
     args[n++] = rpc_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
     args[n++] = rpc_arg(GRPC_ARG_ENABLE_CHANNELZ, 0);

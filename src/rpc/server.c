@@ -279,7 +279,7 @@ static void server_on_stopped(struct rpc_op *op, bool success)
 
 static grpc_server *server_create(const struct rpc_server_options *options, uint32_t calls_max)
 {
-    grpc_arg args[14];
+    grpc_arg args[12];
     size_t n = 0;
     /* By default two servers may share a port, and each gets some of the calls. */
     args[n++] = rpc_arg(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -288,10 +288,6 @@ static grpc_server *server_create(const struct rpc_server_options *options, uint
         options->connection_calls_max > 0 ? options->connection_calls_max : calls_max;
     args[n++] = rpc_arg(GRPC_ARG_MAX_CONCURRENT_STREAMS, (int)streams_max);
     args[n++] = rpc_arg(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 /* identity */);
-    /* No message passes through what would compress it: some per cent of a call. One that is
-       compressed all the same is refused. */
-    args[n++] = rpc_arg(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
-    args[n++] = rpc_arg(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
     args[n++] = rpc_arg(GRPC_ARG_ENABLE_CHANNELZ, 0);
     /* By default a client that pings more than once in five minutes is thrown out. */
     args[n++] = rpc_arg(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 100);

@@ -102,6 +102,24 @@ static void test_compressed_is_refused_unseen(void **state)
     rpc_server_close(server);
 }
 
+/* Of a call that the library refuses the message has arrived as well when it is short; and what
+   compression would make longer comes as it is. */
+static void test_what_is_refused_is_not_taken(void **state)
+{
+    (void)state;
+    struct counter seen = COUNTER_INIT;
+    const struct rpc_method method = {.name = "/t.T/Count", .unary = on_count, .context = &seen};
+    struct rpc_server *server = server_start(&method, 1);
+    for (int i = 0; i < 20; i++) {
+        grpc_byte_buffer *request = zeros(i % 2 == 0 ? 6 : 200);
+        assert_int_equal(raw_call(rpc_server_port(server), true, request),
+                         GRPC_STATUS_UNIMPLEMENTED);
+        grpc_byte_buffer_destroy(request);
+    }
+    assert_int_equal(counter_get(&seen), 0);
+    rpc_server_close(server);
+}
+
 static void test_call_without_a_message(void **state)
 {
     (void)state;
@@ -117,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(test_compressed_is_refused_unseen),
+        WORLD_TEST(test_what_is_refused_is_not_taken),
         WORLD_TEST(test_call_without_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
