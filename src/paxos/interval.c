@@ -36,7 +36,8 @@ bool interval_extend(struct interval *run, uint64_t slot, uint32_t stride)
         *run = (struct interval){.first = slot, .last = slot, .stride = stride};
         return true;
     }
-    if (run->stride != stride || slot != run->last + stride)
+    if (run->stride != stride || slot != run->last + stride ||
+        slot - run->first >= INTERVAL_SPAN_MAX)
         return false;
     run->last = slot;
     return true;

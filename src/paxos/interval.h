@@ -65,7 +65,8 @@ static inline bool interval_has(struct interval i, uint64_t slot)
 struct interval interval_clip(struct interval i, uint64_t from, uint64_t to);
 
 /*
- * Put `slot` behind *run if it continues it; begin one when *run is none. False: it does neither.
+ * Put `slot` behind *run if it continues it and the whole still fits into a message; begin one when
+ * *run is none. False: it does neither.
  */
 bool interval_extend(struct interval *run, uint64_t slot, uint32_t stride);
 
