@@ -230,7 +230,7 @@ int accepting_on_accept(struct replica *r, uint32_t from, const struct message *
     TRY(accepting_persist_vote(r, m->slot, slot));
     TRY(accepting_note_vote(r, m->slot, m->ballot));
     if (m->ballot.round > 0)
-        revoking_on_rival(r, coordinator, m->ballot);
+        revoking_on_rival(r, coordinator, m->ballot, true);
     else if (from == coordinator && from != r->self)
         TRY(accepting_pass_on(r, m));
     return accepting_check_chosen(r, m);
@@ -267,6 +267,7 @@ struct noop_outcome {
     struct interval told;     /* Decided as NOOP. */
     struct ballot highest;    /* The highest promise that stood in the way; or none. */
     uint32_t tells;
+    bool any_voted;
 };
 
 static int accepting_end_voted(struct replica *r, const struct message *m, struct noop_outcome *o)
@@ -317,6 +318,7 @@ static int accepting_noop_in(struct replica *r, uint32_t from, const struct mess
     }
     if (changed)
         r->stats.log_bytes -= bytes_before;
+    o->any_voted |= changed;
     struct interval *run = changed ? &o->voted : &o->repeated;
     if (interval_extend(run, number, m->interval.stride))
         return 0;
@@ -347,7 +349,7 @@ int accepting_on_accept_noop(struct replica *r, uint32_t from, const struct mess
     TRY(asking_tell_run(r, from, &o.told));
     if (!ballot_is_none(o.highest))
         return accepting_refuse(r, from, m->interval, m->ballot, o.highest);
-    revoking_on_rival(r, replica_coordinator(r, i.first), m->ballot);
+    revoking_on_rival(r, replica_coordinator(r, i.first), m->ballot, o.any_voted);
     return 0;
 }
 
@@ -441,10 +443,13 @@ static struct ballot accepting_highest(const struct replica *r, struct interval 
     return highest;
 }
 
-/* Each slot of the interval promises b, which none of them has promised more than. */
-static int accepting_promise(struct replica *r, struct interval i, struct ballot b)
+/* Each slot of the interval promises b, which none of them has promised more than. *out_changed:
+   not all had. */
+static int accepting_promise(struct replica *r, struct interval i, struct ballot b,
+                             bool *out_changed)
 {
     bool changed = false;
+    *out_changed = false;
     for (uint64_t s = i.first; s <= i.last; s += i.stride) {
         if (PLANTED(PLANTED_RANGE_FORGOTTEN) && s >= r->slots.end)
             continue;
@@ -456,6 +461,7 @@ static int accepting_promise(struct replica *r, struct interval i, struct ballot
     }
     if (!changed)
         return 0;
+    *out_changed = true;
     return replica_write_interval(r,
                                   (struct durable){
                                       .kind = DURABLE_PROMISED_RANGE,
@@ -485,12 +491,13 @@ int accepting_on_prepare(struct replica *r, uint32_t from, const struct message 
         TRY(coordinating_on_revoked(r, i));
     struct vote_reports *reports = NULL;
     TRY(accepting_report(r, &i, &reports));
-    int err = accepting_promise(r, i, m->ballot);
+    bool changed = false;
+    int err = accepting_promise(r, i, m->ballot, &changed);
     if (err != 0) {
         reports_unref(reports);
         return err;
     }
-    revoking_on_rival(r, replica_coordinator(r, i.first), m->ballot);
+    revoking_on_rival(r, replica_coordinator(r, i.first), m->ballot, changed);
 #ifdef DKV_PLANTED
     if (PLANTED(PLANTED_RECEIVER_OWNERSHIP)) {
         i = asked;

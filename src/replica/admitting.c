@@ -93,8 +93,12 @@ int admitting_on_op(struct replica *r, const struct replica_op *from)
         return err;
     }
     list_push_back(admitting_queue(r, from), &op->link);
-    if (from->kind == OP_READ && from->consistency == CONSISTENCY_SEQUENTIAL)
+    if (from->kind == OP_READ && from->consistency == CONSISTENCY_SEQUENTIAL) {
         r->sequentials_from = min_u64(r->sequentials_from, from->min_slot);
+        /* After a restart of all, nobody may know any more why what is decided up to there was
+           applied before; and nobody may ever write again. */
+        replica_raise_frontier(r, min_u64(from->min_slot, r->chosen_to));
+    }
     r->stats.queued_ops++;
     r->stats.queued_bytes += op->size;
     if (op->kind == OP_WRITE)

@@ -1,7 +1,7 @@
 /*
  * asking.c -- "what do you know of these slots?", and what is said in answer.
  *
- * docs/protocol.md, section 3, rule C7 (b). Who saw nothing of a slot asks everybody, because
+ * docs/protocol.md, section 7, rule C7 (b). Who saw nothing of a slot asks everybody, because
  * whoever cannot hear its coordinator may well hear somebody who can. An answer is nothing but the
  * messages that were missed: a decision, an Accept as it was proposed, a vote that is durable.
  */

@@ -1,7 +1,7 @@
 /*
  * coordinating.c -- this node's own slots in coordinated mode: used, skipped, reserved.
  *
- * docs/protocol.md, section 3, rules C1, C3, C4, C5, C8 and C9; after Mencius (OSDI'08), sections
+ * docs/protocol.md, section 7, rules C1, C3, C4, C5, C8 and C9; after Mencius (OSDI'08), sections
  * 4.2 and 4.3. For its own slots a node needs no phase 1: a value is on its way to everybody in the
  * turn in which it arrived, in parallel with this node's own commit. What makes that safe is that
  * no own slot is ever used twice, crash or not. So a slot is used (proposed in, or skipped) only
@@ -65,6 +65,8 @@ static int coordinating_reserve(struct replica *r)
     /* No less than what is skipped ahead at once: or an idle node would commit again and again. */
     uint64_t chunk = max_u64(r->options.tuning.reserve_slots, own->ahead);
     uint64_t base = max_u64(max_u64(r->frontier, own->restart_to), next - 1);
+    /* A frontier that a peer names may be anywhere. */
+    base = min_u64(base, max_u64(replica_window_end(r), own->restart_to));
     bool is_needed =
         proposing_has_work(r) || own->position <= r->frontier || own->reserved_to > own->restart_to;
     /* Nothing beyond the window can be used: a node that starts again and again must not get
@@ -357,10 +359,9 @@ int coordinating_on_refused(struct replica *r, const struct message *m)
         revoking_on_refused(r, m);
         return 0;
     }
-    /* What is said again is refused again: that is no progress of anybody. */
+    /* What is said again is refused again. */
     uint32_t index = replica_coordinator(r, m->interval.first);
-    if (m->other.round > r->watches[index].heard_round)
-        revoking_on_rival(r, index, m->other);
+    revoking_on_rival(r, index, m->other, m->other.round > r->watches[index].heard_round);
     TRY(coordinating_on_revoked(r, m->interval));
 #ifdef DKV_PLANTED
     struct slot *slot = slots_find(&r->slots, m->interval.first);

@@ -60,7 +60,7 @@ struct proposal {
     uint32_t refusals;
 };
 
-/* docs/protocol.md, section 3. */
+/* docs/protocol.md, section 7. */
 #define IDLE_NS (20 * NS_PER_MS) /* Without anything to propose for so long, a node is idle. */
 
 /* Coordinated mode: this node's own slots. */
@@ -283,7 +283,7 @@ static inline uint64_t replica_slot_of(const struct replica *r, uint32_t index, 
 int replica_post_all(struct replica *r, bool self_too, const struct message *m,
                      uint64_t wait_for) MUST_CHECK;
 
-/* A value was seen in that slot: section 3, "Frontier". */
+/* A value was seen in that slot: section 7, "Frontier". */
 static inline void replica_raise_frontier(struct replica *r, uint64_t slot)
 {
     r->frontier = max_u64(r->frontier, slot);
@@ -383,8 +383,12 @@ struct member_set watching_broken(const struct replica *r);
 int revoking_begin(struct replica *r, uint32_t index, uint64_t first, uint64_t last) MUST_CHECK;
 int revoking_on_promise(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
 void revoking_on_refused(struct replica *r, const struct message *m);
-/* A rival's ballot made progress in the member's slots. */
-void revoking_on_rival(struct replica *r, uint32_t index, struct ballot b);
+/*
+ * A ballot was heard of in the member's slots. progresses: with something new of it, for which its
+ * owner gets time. What is only said again is no reason to wait, or who cannot hear our answers,
+ * and asks for ever, would keep everybody waiting.
+ */
+void revoking_on_rival(struct replica *r, uint32_t index, struct ballot b, bool progresses);
 int revoking_tick(struct replica *r, uint32_t index) MUST_CHECK;
 void revoking_drop(struct replica *r, uint32_t index);
 

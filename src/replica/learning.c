@@ -196,7 +196,7 @@ int learning_on_chosen(struct replica *r, uint32_t from, const struct message *m
 {
     struct fetch *f = &r->fetch;
     if (!interval_is_none(m->interval))
-        return learning_decide_noops(r, m->interval);
+        return replica_is_coordinated(r) ? learning_decide_noops(r, m->interval) : 0;
     if (m->value != NULL) {
         if (m->slot < r->slots.first || m->slot > replica_window_end(r))
             return 0;
@@ -222,7 +222,9 @@ static uint32_t learning_find_source(struct replica *r, uint64_t number)
         uint32_t peer = (start + i) % count;
         const struct peer *p = &r->peers[peer];
         /* Of what was chosen by skips alone, nobody needs to fetch anything. */
-        uint64_t has = replica_is_coordinated(r) ? p->progress.applied : p->progress.chosen_to;
+        uint64_t has = p->progress.chosen_to;
+        if (replica_is_coordinated(r))
+            has = min_u64(has, p->progress.applied);
         if (peer == r->self || !p->connected || has < number)
             continue;
         if (peer != r->fetch.peer)
@@ -287,7 +289,7 @@ int learning_fetch_from(struct replica *r, uint64_t number, bool *out_asked)
 {
     uint32_t source = learning_find_source(r, number);
     *out_asked = r->fetch.active || !learning_has_room(r);
-    if (*out_asked || source == MEMBER_NONE)
+    if (*out_asked || source == MEMBER_NONE || number > replica_window_end(r))
         return 0;
     if (r->fetch.useless) {
         r->fetch.useless = false;

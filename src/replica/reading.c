@@ -1,7 +1,7 @@
 /*
  * reading.c -- quorum reads: linearizable, without a slot and without a disk.
  *
- * docs/protocol.md, section 4; Charapko et al., "Paxos Quorum Reads" (HotStorage'19). A majority is
+ * docs/protocol.md, section 7; Charapko et al., "Paxos Quorum Reads" (HotStorage'19). A majority is
  * asked for the highest slot in which it has accepted anything but NOOP. A write that was answered
  * before the read began was accepted by a majority, so the maximum is no lower than its slot. The
  * read waits until that is applied here, and then reads here.

@@ -1,7 +1,7 @@
 /*
  * revoking.c -- another node's slots are taken over, a whole run at once.
  *
- * docs/protocol.md, section 3, rules C2 and C7, "Range"; Mencius (OSDI'08), "revocation". Phase 1
+ * docs/protocol.md, section 7, rules C2 and C7, "Range"; Mencius (OSDI'08), "revocation". Phase 1
  * at a fresh round above 0 for all slots of the run; then what must be adopted is proposed slot by
  * slot, and NOOP in all others. Nothing else enters at these rounds, this node's own operations
  * neither: a slot that its coordinator skipped holds NOOP for whoever has heard of the skip, and
@@ -202,11 +202,11 @@ static void revoking_wait(struct replica *r, uint32_t index)
     w->retry_ns = max_u64(w->retry_ns, r->now_ns + wait_ns);
 }
 
-void revoking_on_rival(struct replica *r, uint32_t index, struct ballot b)
+void revoking_on_rival(struct replica *r, uint32_t index, struct ballot b, bool progresses)
 {
     struct watch *w = &r->watches[index];
     w->heard_round = max_u64(w->heard_round, b.round);
-    if (b.node != r->options.identity.id)
+    if (progresses && b.node != r->options.identity.id)
         revoking_wait(r, index);
 }
 

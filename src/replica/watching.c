@@ -1,7 +1,7 @@
 /*
  * watching.c -- which slots hold up the log in coordinated mode, who is to blame, and what is done.
  *
- * docs/protocol.md, section 3, rule C7. "Is the coordinator alive?" and "are the acceptors' disks
+ * docs/protocol.md, section 7, rule C7. "Is the coordinator alive?" and "are the acceptors' disks
  * slow?" are two questions. So there are two clocks:
  *
  *   - for each member, since when its lowest slot of which nothing is known here has been at or
@@ -209,7 +209,8 @@ int watching_ask_rest(struct replica *r)
     return 0;
 }
 
-static int watching_revoke(struct replica *r, uint32_t index, uint64_t first)
+/* is_silent: else the member did what it had to, and nothing is taken over ahead of it. */
+static int watching_revoke(struct replica *r, uint32_t index, uint64_t first, bool is_silent)
 {
     struct watch *w = &r->watches[index];
     if (watching_is_cut_off(r, index))
@@ -222,8 +223,10 @@ static int watching_revoke(struct replica *r, uint32_t index, uint64_t first)
     }
     if (last < first)
         return 0;
-    w->suspected = index != r->self;
-    w->width = min_u64(4 * w->width, r->options.tuning.ahead_slots_max);
+    if (is_silent) {
+        w->suspected = index != r->self;
+        w->width = min_u64(4 * w->width, r->options.tuning.ahead_slots_max);
+    }
     w->revoked_to = max_u64(w->revoked_to, last);
     return revoking_begin(r, index, first, last);
 }
@@ -285,7 +288,7 @@ static int watching_member(struct replica *r, uint32_t index)
     bool asked = false;
     if (w->since_ns != 0 && w->known == r->chosen_to + 1)
         TRY(learning_fetch_from(r, w->known, &asked));
-    return asked ? 0 : watching_revoke(r, index, w->known);
+    return asked ? 0 : watching_revoke(r, index, w->known, true);
 }
 
 /* ---- The log is stuck ---------------------------------------------------------------------- */
@@ -360,7 +363,7 @@ static int watching_stuck(struct replica *r)
         return 0;
     bool asked = false;
     TRY(learning_fetch_from(r, number, &asked));
-    return asked ? 0 : watching_revoke(r, index, number);
+    return asked ? 0 : watching_revoke(r, index, number, false);
 }
 
 static int watching_log(struct replica *r)
