@@ -193,7 +193,7 @@ struct replica {
 
     struct list proposals; /* struct proposal */
     uint32_t claims;       /* Proposals that are claims. */
-    uint32_t batches;      /* Own batches proposed and not known to be resolved. */
+    uint32_t batches;      /* Own batches proposed and not applied yet. */
     uint64_t batches_bytes;
     uint64_t tag_sequence;
     uint64_t pace_ns; /* Until then no more writes are proposed: the log grows too fast. */

@@ -35,9 +35,9 @@
 
 /* What a person may tune; replica_tuning_default has the values given here. */
 struct replica_tuning {
-    uint32_t pipeline_max;       /* Own slots unresolved: 32. */
+    uint32_t pipeline_max;       /* Own slots not applied yet: 32. */
     uint64_t pipeline_bytes_max; /* Bytes in them: 8 MiB. */
-    uint32_t pipeline_eager;     /* With so many of them unresolved (2), what comes is gathered: */
+    uint32_t pipeline_eager;     /* With so many of them (2) what comes is gathered: */
     uint64_t gather_ns;          /* till a batch is full, or so long after the last one: 1 ms.
                                     Coordinated mode. */
     uint32_t batch_bytes_max;    /* A batch of more than one command: 64 KiB. */
