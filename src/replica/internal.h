@@ -216,6 +216,8 @@ struct replica {
     uint64_t round_used;                /* The highest round of an own Prepare. */
     uint64_t stuck_ns;       /* Since when the slot above chosen_to is a hole; 0: it is not. */
     uint64_t stuck_slot;     /* That slot. */
+    uint64_t uneasy_from_ns; /* Since when this node has been late again and again, */
+    uint64_t uneasy_ns;      /* and when it last was. */
     uint64_t stuck_value_ns; /* Since when its value is waited for. */
     uint64_t echoed_ns;      /* When Accepts of others' were last said again. */
     uint64_t stuck_fetch_ns; /* Not to be fetched before. */

@@ -163,14 +163,6 @@ static int revoking_learn(struct replica *r, const struct vote_reports *reports)
     return 0;
 }
 
-/* No rival stands in the way any more. */
-static void revoking_unwait(struct replica *r, uint32_t index)
-{
-    struct watch *w = &r->watches[index];
-    w->failures = 0;
-    w->retry_ns = 0;
-}
-
 int revoking_on_promise(struct replica *r, uint32_t from, const struct message *m)
 {
     uint32_t index = replica_coordinator(r, m->interval.first);
@@ -181,7 +173,6 @@ int revoking_on_promise(struct replica *r, uint32_t from, const struct message *
         return 0;
     v->wait_ns = max_u64(2 * watching_commit(r), 5 * NS_PER_MS);
     v->due_ns = r->now_ns + v->wait_ns;
-    revoking_unwait(r, index);
     return revoking_accept(r, v);
 }
 
@@ -265,6 +256,8 @@ int revoking_tick(struct replica *r, uint32_t index)
         return 0;
     if (revoking_is_done(r, &v->revoker)) {
         revoking_drop(r, index);
+        r->watches[index].failures = 0;
+        r->watches[index].retry_ns = 0;
         return 0;
     }
     bool begins_below = revoking_is_decided(r, v->revoker.interval.first);

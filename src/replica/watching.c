@@ -29,6 +29,9 @@
 /* and so many values among them are said again. */
 #define STUCK_VALUES_MAX 64
 #define COMMIT_MAX_NS (500 * NS_PER_MS)
+/* Lateness that comes again within so long is one; it is no excuse for longer than that. */
+#define UNEASY_GAP_NS (200 * NS_PER_MS)
+#define UNEASY_MAX_NS (300 * NS_PER_MS)
 #define FETCH_AFTER_NS (30 * NS_PER_MS)
 #define ASK_SPAN 2048
 #define ASK_WAIT_MAX_NS (100 * NS_PER_MS)
@@ -109,18 +112,31 @@ static uint64_t watching_rank(const struct replica *r, uint32_t index)
 
 /* ---- Is this node itself to blame? --------------------------------------------------------- */
 
-/* A late turn, or a commit that takes long: what was not heard meanwhile says nothing. */
+/*
+ * What was not heard meanwhile says nothing. But a node that is late again and again (it gets too
+ * little of a processor, say) must not leave holes alone for ever.
+ */
+static void watching_calm(struct replica *r)
+{
+    if (r->now_ns >= r->uneasy_ns + UNEASY_GAP_NS)
+        r->uneasy_from_ns = r->now_ns;
+    r->uneasy_ns = r->now_ns;
+    if (r->now_ns < r->uneasy_from_ns + UNEASY_MAX_NS)
+        r->calm_ns = r->now_ns;
+}
+
+/* A late turn, or a commit that takes long. */
 static void watching_check_self(struct replica *r)
 {
     uint64_t late = r->promised_wake_ns != 0 && r->now_ns > r->promised_wake_ns
                         ? r->now_ns - r->promised_wake_ns
                         : 0;
     if (late >= PATIENCE_MIN_NS / 2)
-        r->calm_ns = r->now_ns;
+        watching_calm(r);
     bool is_long = r->commit_sequence != 0 && r->now_ns - r->commit_began_ns >= PATIENCE_MIN_NS;
     if (is_long && r->calmed_commit_ns != r->commit_began_ns) {
         r->calmed_commit_ns = r->commit_began_ns;
-        r->calm_ns = r->now_ns;
+        watching_calm(r);
     }
 }
 
@@ -351,8 +367,8 @@ static int watching_stuck(struct replica *r)
         return 0;
     }
     TRY(watching_echo(r));
-    /* Slow disks are no reason to take anything over. */
-    uint64_t due = watching_since(r, r->stuck_value_ns);
+    /* Slow disks are no reason to take anything over. This one's is no reason to begin anew. */
+    uint64_t due = r->stuck_value_ns;
     due += max_u64(5 * patience, 4 * watching_commit(r)) + watching_rank(r, index) * TURN_NS;
     due = max_u64(due, r->watches[index].retry_ns);
     if (r->now_ns < due) {
