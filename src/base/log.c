@@ -5,14 +5,16 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Kept free for the end of a line: the note that it was cut, brace, newline. */
-#define TAIL_ROOM 32
+/* Kept free for the end of a line: that it was cut, how many were lost, brace, newline. */
+#define TAIL_ROOM 64
 
 /* Longest message, before escapes and with them. A field is kept whole or left out. */
 #define MESSAGE_MAX 1500
@@ -25,6 +27,12 @@ static struct {
     enum log_level level_min;
     uint32_t node_id;
 } log_settings = {.format = LOG_FORMAT_TEXT, .level_min = LOG_INFO, .node_id = 0};
+
+/* Nobody else of this process writes between the look whether there is room and the write. */
+static struct {
+    pthread_mutex_t lock;
+    uint64_t lost; /* Lines since the last one that got through. */
+} log_output = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* A line being written. Invariant: size <= limit <= LOG_LINE_MAX - TAIL_ROOM until finished. */
 struct line {
@@ -211,17 +219,33 @@ static void line_put_field(struct line *l, const struct log_field *f)
     l->is_cut = l->is_cut || was_cut;
 }
 
-static void line_finish(struct line *l)
+static void line_finish(struct line *l, uint64_t lost)
 {
-    const char *cut = l->is_json ? ",\"truncated\":true" : " truncated=true";
-    int n = snprintf(l->data + l->size, TAIL_ROOM, "%s%s\n", l->is_cut ? cut : "",
-                     l->is_json ? "}" : "");
-    assert(n > 0 && n < TAIL_ROOM);
+    char tail[TAIL_ROOM];
+    int n = 0;
+    if (l->is_cut)
+        n = snprintf(tail, sizeof(tail), l->is_json ? ",\"truncated\":true" : " truncated=true");
+    if (lost > 0)
+        n += snprintf(tail + n, sizeof(tail) - (size_t)n,
+                      l->is_json ? ",\"lost_lines\":%" PRIu64 : " lost_lines=%" PRIu64, lost);
+    n += snprintf(tail + n, sizeof(tail) - (size_t)n, l->is_json ? "}\n" : "\n");
+    assert(n > 0 && n < TAIL_ROOM && l->size <= LOG_LINE_MAX - TAIL_ROOM);
+    memcpy(l->data + l->size, tail, (size_t)n);
     l->size += (size_t)n;
 }
 
-/* There is nobody to tell that stderr is gone, so what cannot be written is lost. */
-static void line_write(const struct line *l)
+/*
+ * Would a line be taken at once? A pipe that says so has room for PIPE_BUF bytes. What is no pipe,
+ * or is gone, is left to write(2).
+ */
+static bool output_is_ready(void)
+{
+    struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&fd, 1, 0) != 0;
+}
+
+/* False: nothing of it could be written. */
+static bool line_write(const struct line *l)
 {
     size_t done = 0;
     while (done < l->size) {
@@ -229,9 +253,23 @@ static void line_write(const struct line *l)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return;
+            break;
         done += (size_t)n;
     }
+    return done > 0;
+}
+
+/* A reader that stalls costs lines, never time: there is nobody to tell but the next line. */
+static void line_put_out(struct line *l)
+{
+    pthread_mutex_lock(&log_output.lock);
+    bool is_out = false;
+    if (output_is_ready()) {
+        line_finish(l, log_output.lost);
+        is_out = line_write(l);
+    }
+    log_output.lost = is_out ? 0 : log_output.lost + 1;
+    pthread_mutex_unlock(&log_output.lock);
 }
 
 void log_line(enum log_level level, const struct log_field *fields, const char *format, ...)
@@ -254,7 +292,6 @@ void log_line(enum log_level level, const struct log_field *fields, const char *
     line_put_message(&l, bytes_of(message));
     for (const struct log_field *f = fields; f != NULL && f->key != NULL; f++)
         line_put_field(&l, f);
-    line_finish(&l);
-    line_write(&l);
+    line_put_out(&l);
     errno = errno_before;
 }

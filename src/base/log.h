@@ -13,6 +13,9 @@
  * characters and bytes that are no UTF-8 are escaped, and what does not fit into LOG_LINE_MAX is
  * left out, which the line then says (truncated=true).
  *
+ * Nobody waits for a reader: a line for which stderr has no room is lost, and the next one that
+ * gets through says how many were (lost_lines=3).
+ *
  * Thread-safe: a line is one write(2). The lines of log_setup and before it come from one thread.
  * Floors 4 to 6 log; the floors below return errors, and the pure ones must not even link this.
  */

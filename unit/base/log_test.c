@@ -3,6 +3,7 @@
 #include "../unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -220,12 +221,72 @@ static void test_errno_is_kept(void **state)
     assert_int_equal(dup2(fileno(captured), STDERR_FILENO), STDERR_FILENO);
 }
 
+/* Take all that is in a pipe; gives its last line, without its newline. */
+static const char *drain(int fd)
+{
+    static char all[LOG_LINE_MAX];
+    ssize_t n = 0;
+    for (ssize_t got; (got = read(fd, all, sizeof(all) - 1)) > 0;)
+        n = got;
+    all[n] = '\0';
+    if (n > 0)
+        all[n - 1] = '\0';
+    return all;
+}
+
+/* Fill it as far as write(2) takes it; it waits for room from then on. */
+static void fill(int fd)
+{
+    static const char page[LOG_LINE_MAX];
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    while (write(fd, page, sizeof(page)) > 0)
+        continue;
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
+}
+
+/* Nobody waits for who reads, and what was lost meanwhile is told. */
+static void test_a_reader_that_stalls_costs_lines(void **state)
+{
+    (void)state;
+    const size_t head = strlen("2026-01-31T10:58:47.123Z ");
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+    log_info("what other tests lost is told");
+    drain(fds[0]);
+    fill(fds[1]);
+    alarm(10); /* Should one of them wait. */
+    log_info("lost");
+    log_info("lost too");
+    log_debug("not logged at all");
+    assert_string_equal(drain(fds[0]), "");
+    log_info("heard");
+    assert_string_equal(drain(fds[0]) + head, "info heard lost_lines=2");
+    log_info("and again");
+    assert_string_equal(drain(fds[0]) + head, "info and again");
+
+    log_setup(LOG_FORMAT_JSON, LOG_INFO, 0);
+    fill(fds[1]);
+    log_info("lost");
+    assert_string_equal(drain(fds[0]), "");
+    log_info("heard");
+    assert_non_null(strstr(drain(fds[0]), "\"message\":\"heard\",\"lost_lines\":1}"));
+    alarm(0);
+    assert_int_equal(dup2(fileno(captured), STDERR_FILENO), STDERR_FILENO);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_text),    TEST(test_json),  TEST(test_time_is_now),
-        TEST(test_escapes), TEST(test_utf8),  TEST(test_long_lines_are_cut),
-        TEST(test_levels),  TEST(test_words), TEST(test_errno_is_kept),
+        TEST(test_text),          TEST(test_json),
+        TEST(test_time_is_now),   TEST(test_escapes),
+        TEST(test_utf8),          TEST(test_long_lines_are_cut),
+        TEST(test_levels),        TEST(test_words),
+        TEST(test_errno_is_kept), TEST(test_a_reader_that_stalls_costs_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
