@@ -81,6 +81,7 @@ void node_post(struct node *n, struct mail *mail);
 /*
  * When the node is to answer a call that its client gives up at client_deadline_ns (RPC_FOREVER_NS:
  * never): 10 % of the time left earlier, at least 5 and at most 100 ms; 10 s from now without one.
+ * At most 60 s from now, whatever the client would wait.
  */
 uint64_t node_deadline_ns(uint64_t now_ns, uint64_t client_deadline_ns);
 

@@ -7,6 +7,8 @@
 #include "rpc/rpc.h"
 
 #define WAIT_NS (10 * MONOTIME_S)
+/* What waits takes a place of queue_ops, though its client be gone long since. */
+#define WAIT_MAX_NS (60 * MONOTIME_S)
 #define AHEAD_MIN_NS (5 * MONOTIME_MS)
 #define AHEAD_MAX_NS (100 * MONOTIME_MS)
 
@@ -20,7 +22,8 @@ uint64_t node_deadline_ns(uint64_t now_ns, uint64_t client_deadline_ns)
     uint64_t ahead_ns = left_ns / 10;
     ahead_ns = ahead_ns < AHEAD_MIN_NS ? AHEAD_MIN_NS : ahead_ns;
     ahead_ns = ahead_ns > AHEAD_MAX_NS ? AHEAD_MAX_NS : ahead_ns;
-    return ahead_ns < left_ns ? client_deadline_ns - ahead_ns : now_ns;
+    uint64_t wait_ns = ahead_ns < left_ns ? left_ns - ahead_ns : 0;
+    return now_ns + (wait_ns < WAIT_MAX_NS ? wait_ns : WAIT_MAX_NS);
 }
 
 static void op_end(struct node *n, struct node_op *op, enum node_op_end end)

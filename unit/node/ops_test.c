@@ -17,6 +17,11 @@ static void test_deadlines(void **state)
         assert_int_equal(node_deadline_ns(now_ns, client_ns),
                          client_ns - cases[i].ahead_ms * MONOTIME_MS);
     }
+    /* No client keeps a place for longer than a minute. */
+    assert_int_equal(node_deadline_ns(now_ns, now_ns + 61 * MONOTIME_S), now_ns + 60 * MONOTIME_S);
+    assert_int_equal(node_deadline_ns(now_ns, now_ns + UINT32_MAX * MONOTIME_MS),
+                     now_ns + 60 * MONOTIME_S);
+    assert_int_equal(node_deadline_ns(now_ns, RPC_FOREVER_NS - 1), now_ns + 60 * MONOTIME_S);
     /* Too short for an answer, and over already: at once. */
     assert_int_equal(node_deadline_ns(now_ns, now_ns + 4 * MONOTIME_MS), now_ns);
     assert_int_equal(node_deadline_ns(now_ns, now_ns - 1), now_ns);
