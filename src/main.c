@@ -77,11 +77,13 @@ static int serve(struct node *n)
         announce(node_config(n));
         node_run(n);
         log_info("stopped");
+    } else if (err == ERR_CLOSED) {
+        log_info("%s", message);
     } else {
         log_error("%s", message);
     }
     rpc_server_close(server);
-    return err == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return err == 0 || err == ERR_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int run(const struct config *config)

@@ -116,6 +116,9 @@ struct node {
 /* Give the replica an event; its time is this turn's. Ends the process when that fails. */
 void node_step(struct node *n, struct event event);
 
+/* By node_stop, or by a signal since the last look, which the log is told of. */
+bool node_is_told_to_stop(struct node *n);
+
 /* ---- peers.c ------------------------------------------------------------------------------- */
 
 /* ERR_NO_MEMORY, ERR_IO: no thread. */

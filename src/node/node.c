@@ -260,17 +260,25 @@ static void node_end_turn(struct node *n)
     }
 }
 
+bool node_is_told_to_stop(struct node *n)
+{
+    bool is_told = atomic_load(&n->stop_pushed);
+    struct signalfd_siginfo info;
+    while (read(n->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+        log_info("told to stop by %s", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+        is_told = true;
+    }
+    return is_told;
+}
+
 /* Nothing wakes the loop for a signal: it looks for one now and then. */
 static void node_look_for_signals(struct node *n)
 {
     if (n->now_ns < n->look_ns)
         return;
     n->look_ns = n->now_ns + SIGNALS_EVERY_NS;
-    struct signalfd_siginfo info;
-    while (read(n->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-        log_info("told to stop by %s", info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+    if (node_is_told_to_stop(n))
         node_on_stop(&n->stop_mail, n);
-    }
 }
 
 /* Until something arrived, somebody sent mail, or something is due. */

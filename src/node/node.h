@@ -46,7 +46,7 @@ int node_open(const struct config *config, struct node **out_node) MUST_CHECK;
 /*
  * Open the stores, restore what they hold, and start the threads. On an error message is one line
  * that says what is wrong and what to do: the errors of acceptor_store_open, state_store_open and
- * of loading.
+ * of loading. ERR_CLOSED: it was told to stop before it served.
  */
 int node_start(struct node *n, char message[NODE_MESSAGE_SIZE_MAX]) MUST_CHECK;
 

@@ -45,35 +45,60 @@ static void on_checkpointed(struct mail *mail, void *owner)
 
 /* ---- The state ------------------------------------------------------------------------------ */
 
+struct loading {
+    struct node *node;
+    struct machine *machine;
+    uint64_t records; /* Seen so far. */
+};
+
+/* So many records are loaded between two looks whether to stop: some ms. */
+#define LOOK_EVERY_RECORDS 4096
+
+/* ERR_CLOSED: told to stop. A state of gigabytes takes minutes, and nobody waits for it then. */
+static int loading_look(struct loading *l)
+{
+    return l->records++ % LOOK_EVERY_RECORDS == 0 && node_is_told_to_stop(l->node) ? ERR_CLOSED : 0;
+}
+
 static int on_key(void *context, struct bytes key, const struct record_entry *entry)
 {
-    return machine_restore_key(context, key, entry->value, entry->create_revision,
+    struct loading *l = context;
+    TRY(loading_look(l));
+    return machine_restore_key(l->machine, key, entry->value, entry->create_revision,
                                entry->mod_revision, entry->version);
 }
 
 static int on_session(void *context, struct bytes client_id, struct bytes session)
 {
-    return machine_restore_session(context, client_id, session);
+    struct loading *l = context;
+    TRY(loading_look(l));
+    return machine_restore_session(l->machine, client_id, session);
 }
 
 static int on_head(void *context, const struct checkpoint_head *head)
 {
-    return machine_restore_head(context, head);
+    struct loading *l = context;
+    return machine_restore_head(l->machine, head);
 }
 
 static int on_record(void *context, const struct durable *record)
 {
-    return replica_restore(context, record);
+    struct loading *l = context;
+    TRY(loading_look(l));
+    return replica_restore(l->node->replica, record);
 }
 
 static int load(struct node *n, struct store_error *error)
 {
     struct machine *machine = replica_machine(n->replica);
-    const struct state_store_loader loader = {on_key, on_session, on_head, machine};
+    struct loading l = {.node = n, .machine = machine};
+    const struct state_store_loader loader = {on_key, on_session, on_head, &l};
     bool found = false;
     TRY(state_store_load(n->state, &loader, &found, error));
     uint64_t checkpoint = machine_applied(machine);
-    TRY(acceptor_store_load(n->acceptor, checkpoint, on_record, n->replica, error));
+    TRY(acceptor_store_load(n->acceptor, checkpoint, on_record, &l, error));
+    if (node_is_told_to_stop(n))
+        return ERR_CLOSED;
     int err = replica_start(n->replica, n->now_ns);
     if (err != 0)
         return store_error_set(error, err,
@@ -177,6 +202,10 @@ int node_start(struct node *n, char message[NODE_MESSAGE_SIZE_MAX])
         err = open_replica(n);
     if (err == 0)
         err = load(n, &error);
+    if (err == ERR_CLOSED) {
+        snprintf(message, NODE_MESSAGE_SIZE_MAX, "stopped while the state was being loaded");
+        return err;
+    }
     if (err != 0) {
         snprintf(message, NODE_MESSAGE_SIZE_MAX, "%s",
                  error.text[0] != '\0' ? error.text : err_text(err));
