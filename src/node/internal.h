@@ -88,14 +88,16 @@ struct node {
     struct worker reader; /* Reads the log on disk for whoever asks. Its owner is the node. */
     atomic_uint reads;    /* Handed to it and not answered: at most READS_MAX. Any thread. */
     struct rpc_client *client;
-    struct peer peers[MEMBERS_MAX]; /* By index; the own one is unused. */
-    struct list links;              /* Of struct link: incoming streams. */
-    atomic_uint links_count;        /* Any thread. */
-    atomic_ullong links_made;       /* Any thread. */
-    struct list ops;                /* Of struct node_op: given to the replica, not answered. */
-    struct list turn_ends;          /* Of struct turn_end. */
-    struct list soon;               /* Of struct node_soon: the first is due first. */
-    struct later later;             /* What fault rules delay. */
+    struct peer peers[MEMBERS_MAX];     /* By index; the own one is unused. */
+    struct list links;                  /* Of struct link: incoming streams. */
+    atomic_uint links_count;            /* Any thread. */
+    atomic_ullong links_made;           /* Any thread. */
+    atomic_ullong links_warns_paid_ns;  /* Each that is logged costs a second. Any thread. */
+    atomic_ullong links_warns_left_out; /* Any thread. */
+    struct list ops;                    /* Of struct node_op: given to the replica, not answered. */
+    struct list turn_ends;              /* Of struct turn_end. */
+    struct list soon;                   /* Of struct node_soon: the first is due first. */
+    struct later later;                 /* What fault rules delay. */
     struct faults faults;
     struct metrics metrics;
     uint64_t now_ns; /* Of this turn. */

@@ -15,6 +15,10 @@
 #include "node/monotime.h"
 
 #define HELLO_WAIT_NS (3 * MONOTIME_S)
+/* Those that are ended leave when the transport is through with them: these count too. */
+#define LINKS_MAX (2 * NODE_LINKS_MAX)
+#define WARN_EVERY_NS MONOTIME_S
+#define WARN_BURST 10
 
 struct link {
     struct node *node;
@@ -34,6 +38,29 @@ struct link {
     size_t capacity;
     struct wire_arena arena; /* The poller's. */
 };
+
+/*
+ * Any thread. Whoever reaches the port can bring these about, so after a few only one a second is
+ * logged, which says how many were left out before it.
+ */
+static void link_warn(struct link *link, const char *what, const char *text)
+{
+    struct node *n = link->node;
+    unsigned long long now_ns = monotime_ns();
+    unsigned long long paid_ns = atomic_load(&n->links_warns_paid_ns);
+    unsigned long long next_ns;
+    do {
+        next_ns = (paid_ns < now_ns ? now_ns : paid_ns) + WARN_EVERY_NS;
+        if (next_ns > now_ns + WARN_BURST * WARN_EVERY_NS) {
+            atomic_fetch_add(&n->links_warns_left_out, 1);
+            return;
+        }
+    } while (!atomic_compare_exchange_weak(&n->links_warns_paid_ns, &paid_ns, next_ns));
+    log_line(LOG_WARN,
+             LOG_FIELDS(log_text("from", link->address),
+                        log_u64("left_out", atomic_exchange(&n->links_warns_left_out, 0))),
+             "%s%s", what, text);
+}
 
 /* ---- On the loop --------------------------------------------------------------------------- */
 
@@ -89,8 +116,7 @@ void links_receive(struct node *n, uint32_t index, uint64_t number, const struct
 
 static void link_break(struct link *link, const char *text)
 {
-    log_line(LOG_WARN, LOG_FIELDS(log_text("from", link->address)), "a peer's stream is ended: %s",
-             text);
+    link_warn(link, "a peer's stream is ended: ", text);
     link_end(link, RPC_INVALID_ARGUMENT, text);
 }
 
@@ -108,7 +134,7 @@ static bool link_meet(struct node *n, struct link *link, const struct hello *hel
     char text[256];
     snprintf(text, sizeof(text), "node %u refuses node %u of cluster %s: %s",
              (unsigned)n->config.id, (unsigned)hello->id, hello->cluster, refusal_text(REFUSAL_ID));
-    log_line(LOG_WARN, LOG_FIELDS(log_text("from", link->address)), "%s", text);
+    link_warn(link, "", text);
     link_end(link, RPC_FAILED_PRECONDITION, text);
     return false;
 }
@@ -151,12 +177,33 @@ static void link_on_envelope(struct mail *mail, void *owner)
     }
 }
 
+/*
+ * Of too many, the one that has kept silent for longest goes; if all are known peers', the last.
+ * Anybody can open streams and say nothing, but a peer says Hello at once.
+ */
+static void links_make_room(struct node *n)
+{
+    uint32_t count = 0;
+    struct link *out = NULL;
+    for (struct list *l = n->links.next; l != &n->links; l = l->next) {
+        struct link *link = LIST_ENTRY(l, struct link, in_node);
+        if (link->ended)
+            continue;
+        count++;
+        if (out == NULL || out->peer != MEMBER_NONE)
+            out = link;
+    }
+    if (count > NODE_LINKS_MAX)
+        link_end(out, RPC_RESOURCE_EXHAUSTED, "too many streams of peers");
+}
+
 static void link_on_opened(struct mail *mail, void *owner)
 {
     struct node *n = owner;
     struct link *link = LIST_ENTRY(mail, struct link, open_mail);
     link->opened_ns = n->now_ns;
     list_push_back(&n->links, &link->in_node);
+    links_make_room(n);
 }
 
 static void link_on_closed(struct mail *mail, void *owner)
@@ -182,7 +229,7 @@ static void link_on_open(void *context, struct rpc_stream *stream)
         rpc_stream_end(stream, RPC_UNAVAILABLE, "this node is starting or stopping");
         return;
     }
-    if (atomic_fetch_add(&n->links_count, 1) >= NODE_LINKS_MAX) {
+    if (atomic_fetch_add(&n->links_count, 1) >= LINKS_MAX) {
         atomic_fetch_sub(&n->links_count, 1);
         rpc_stream_end(stream, RPC_RESOURCE_EXHAUSTED, "too many streams of peers");
         return;
@@ -253,8 +300,7 @@ static void link_on_message(void *context, struct rpc_stream *stream, struct byt
     int err = link_decode(link, message, &error);
     if (err != 0) {
         link_drop_messages(link);
-        log_line(LOG_WARN, LOG_FIELDS(log_text("from", link->address)),
-                 "a peer's stream is ended: %s", error.text);
+        link_warn(link, "a peer's stream is ended: ", error.text);
         rpc_stream_end(stream, err == ERR_INVALID ? RPC_INVALID_ARGUMENT : RPC_RESOURCE_EXHAUSTED,
                        error.text);
         return;
