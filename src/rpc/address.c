@@ -43,21 +43,36 @@ static bool address_is_port(const char *port)
     return value <= UINT16_MAX;
 }
 
+/* ERR_NOT_FOUND: this host has no such address, or no addresses of that kind; errno says which. */
 static int address_try_bind(const struct addrinfo *a)
 {
     int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
     if (fd < 0)
-        return ERR_IO;
+        return errno == EAFNOSUPPORT ? ERR_NOT_FOUND : ERR_IO;
     /* As a server does, so that connections of a former one in TIME_WAIT do not count. */
     int on = 1;
     int err = 0;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
         bind(fd, a->ai_addr, a->ai_addrlen) != 0)
-        err = errno == EADDRINUSE ? ERR_BUSY : ERR_IO;
+        err = errno == EADDRINUSE ? ERR_BUSY : errno == EADDRNOTAVAIL ? ERR_NOT_FOUND : ERR_IO;
     int saved = errno;
     close(fd);
     errno = saved;
     return err;
+}
+
+/* All that this host has must be free: "localhost" is [::1] too where there is IPv6, and only
+ * there. */
+static int address_try_all(const struct addrinfo *found)
+{
+    bool is_bound = false;
+    for (const struct addrinfo *a = found; a != NULL; a = a->ai_next) {
+        int err = address_try_bind(a);
+        if (err != 0 && err != ERR_NOT_FOUND)
+            return err;
+        is_bound = is_bound || err == 0;
+    }
+    return is_bound ? 0 : ERR_IO;
 }
 
 int rpc_address_probe(const char *address)
@@ -75,9 +90,7 @@ int rpc_address_probe(const char *address)
     int failed = getaddrinfo(host, port, &hints, &found);
     if (failed != 0)
         return failed == EAI_MEMORY ? ERR_NO_MEMORY : ERR_INVALID;
-    int err = 0;
-    for (const struct addrinfo *a = found; a != NULL && err == 0; a = a->ai_next)
-        err = address_try_bind(a);
+    int err = address_try_all(found);
     int saved = errno;
     freeaddrinfo(found);
     errno = saved;
