@@ -33,6 +33,7 @@ dkv_mode="" # Once it runs.
 dkv_commit=unknown
 node_group_base=""
 policy=/usr/sbin/policy-rc.d
+policy_mark="# dkv's bench/clusters.sh put this here, and removes it when it ends."
 policy_is_ours=no
 # What else there is to undo at the end.
 clusters_at_exit=:
@@ -100,21 +101,31 @@ policy_restore() {
     policy_is_ours=no
 }
 
+# One that a run left which was killed with -9 goes when this one ends.
+policy_adopt() {
+    [ "$(id -u)" -eq 0 ] || return 0
+    if grep -qsxF "$policy_mark" "$policy"; then policy_is_ours=yes; fi
+}
+
 # Debian starts a service when its package is installed, unless policy-rc.d answers 101.
 policy_forbid() {
     local answer=0
+    [ "$policy_is_ours" = no ] || return 0
     if [ -x "$policy" ]; then
         "$policy" etcd start || answer=$?
         [ "$answer" -ne 101 ] || return 0
     fi
     if [ -e "$policy" ]; then mv "$policy" "$policy.dkv-kept"; fi
     policy_is_ours=yes
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod 755 "$policy"
+    # In one step: it is whole, and has its mark, or is not there.
+    printf '#!/bin/sh\n%s\nexit 101\n' "$policy_mark" >"$policy.dkv-new"
+    chmod 755 "$policy.dkv-new"
+    mv "$policy.dkv-new" "$policy"
 }
 
 clusters_install() {
     local package missing=()
+    policy_adopt
     for package in "$@"; do
         dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' ||
             missing+=("$package")

@@ -146,6 +146,7 @@ hit() {
         kill -KILL "${node_pids[node]}"
         # Without the redirection, bash itself would comment on a node that was killed.
         { wait "${node_pids[node]}" || true; } 2>/dev/null
+        unset "node_pids[node]" # Another process may have that number by the time all are ended.
         ;;
     stop) kill -STOP "${node_pids[node]}" ;;
     cut) cut_off "$node" ;;

@@ -30,7 +30,9 @@ start() { # ID: sets `pid`
     for i in 1 2 3; do
         [ "$i" = "$1" ] || peers+="${peers:+,}$i=127.0.0.1:$((port + i))"
     done
-    "$build/src/dkv-node" --id "$1" --addr "127.0.0.1:$((port + $1))" --peers "$peers" \
+    # Should this script be killed with -9, the kernel kills the nodes.
+    setpriv --pdeathsig KILL "$build/src/dkv-node" \
+        --id "$1" --addr "127.0.0.1:$((port + $1))" --peers "$peers" \
         --data-dir "$dir/$1" --mode "$mode" >"$dir/$1.log" 2>&1 &
     pid=$!
     pids+=("$pid")
