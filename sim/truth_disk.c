@@ -62,9 +62,6 @@ static void truth_on_promised_in(struct world *w, uint32_t node, uint64_t slot, 
     if (s == NULL)
         return;
     struct holding *h = truth_holding(w, node, slot);
-    /* Where a node promises less it knows the slot as decided: its own, for one, by skipping it. */
-    if (promised < holding_promised(h) && s->chosen == NULL && truth_is_own(w, node, slot))
-        truth_skip(w, node, slot);
     if (promised < holding_promised(h) && s->chosen == NULL)
         world_fail(w, "a promise below a promise: node %u, slot %lu: %s despite %s", node + 1, slot,
                    trace_ballot(truth_unpack(promised)),

@@ -443,12 +443,25 @@ static struct ballot accepting_highest(const struct replica *r, struct interval 
     return highest;
 }
 
-/* Each slot of the interval promises b, which none of them has promised more than. *out_changed:
-   not all had. */
+static int accepting_end_promised(struct replica *r, struct ballot b, struct interval *run)
+{
+    if (interval_is_none(*run))
+        return 0;
+    struct durable record = {.kind = DURABLE_PROMISED_RANGE, .promised = b};
+    TRY(replica_write_interval(r, record, *run));
+    *run = (struct interval){0};
+    return 0;
+}
+
+/*
+ * Each slot of the interval promises b, which none of them has promised more than. *out_changed:
+ * not all had. Slots that are decided are left out, also of the records: they may have promised
+ * more, and a record takes the place of an earlier one over the same slots.
+ */
 static int accepting_promise(struct replica *r, struct interval i, struct ballot b,
                              bool *out_changed)
 {
-    bool changed = false;
+    struct interval run = {0};
     *out_changed = false;
     for (uint64_t s = i.first; s <= i.last; s += i.stride) {
         if (PLANTED(PLANTED_RANGE_FORGOTTEN) && s >= r->slots.end)
@@ -456,18 +469,15 @@ static int accepting_promise(struct replica *r, struct interval i, struct ballot
         struct slot *slot = NULL;
         TRY(slots_get(&r->slots, s, &slot));
         bool granted = false;
-        if (slot->chosen == NULL)
-            changed |= acceptor_on_prepare(&slot->acceptor, b, &granted);
+        if (slot->chosen != NULL || !acceptor_on_prepare(&slot->acceptor, b, &granted))
+            continue;
+        *out_changed = true;
+        if (interval_extend(&run, s, i.stride))
+            continue;
+        TRY(accepting_end_promised(r, b, &run));
+        (void)interval_extend(&run, s, i.stride);
     }
-    if (!changed)
-        return 0;
-    *out_changed = true;
-    return replica_write_interval(r,
-                                  (struct durable){
-                                      .kind = DURABLE_PROMISED_RANGE,
-                                      .promised = b,
-                                  },
-                                  i);
+    return accepting_end_promised(r, b, &run);
 }
 
 int accepting_on_prepare(struct replica *r, uint32_t from, const struct message *m)

@@ -100,7 +100,6 @@ struct watch {
 /* An attempt of this node's to decide a run of one member's slots. */
 struct revocation {
     struct revoker revoker;
-    uint64_t began_ns;
     uint64_t due_ns; /* When to ask again who has not answered. */
     uint64_t wait_ns;
 };
@@ -217,7 +216,6 @@ struct replica {
     uint64_t round_used;                /* The highest round of an own Prepare. */
     uint64_t stuck_ns;       /* Since when the slot above chosen_to is a hole; 0: it is not. */
     uint64_t stuck_slot;     /* That slot. */
-    uint64_t answer_ns;      /* How long the last answer to an attempt to take slots over took. */
     uint64_t uneasy_from_ns; /* Since when this node has been late again and again, */
     uint64_t uneasy_ns;      /* and when it last was. */
     uint64_t stuck_value_ns; /* Since when its value is waited for. */

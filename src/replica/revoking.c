@@ -17,7 +17,8 @@
 #include "replica/internal.h"
 
 #define WAIT_NS_MAX (40 * NS_PER_MS)
-#define ANSWER_NS_MAX (200 * NS_PER_MS)
+/* Who has lost so often meets somebody whose disk is much slower than its own. */
+#define FAILURES_MANY 8
 
 void revoking_drop(struct replica *r, uint32_t index)
 {
@@ -80,7 +81,6 @@ int revoking_begin(struct replica *r, uint32_t index, uint64_t first, uint64_t l
         return err;
     }
     w->revocation = v;
-    v->began_ns = r->now_ns;
     v->wait_ns = max_u64(2 * watching_commit(r), 5 * NS_PER_MS);
     v->due_ns = r->now_ns + v->wait_ns;
     replica_wake_at(r, v->due_ns);
@@ -165,18 +165,11 @@ static int revoking_learn(struct replica *r, const struct vote_reports *reports)
     return 0;
 }
 
-static void revoking_note_answer(struct replica *r, const struct revocation *v)
-{
-    r->answer_ns = min_u64(r->now_ns - v->began_ns, ANSWER_NS_MAX);
-}
-
 int revoking_on_promise(struct replica *r, uint32_t from, const struct message *m)
 {
     uint32_t index = replica_coordinator(r, m->interval.first);
     struct revocation *v = r->watches[index].revocation;
     TRY(revoking_learn(r, m->reports));
-    if (v != NULL && from != r->self && ballot_cmp(v->revoker.ballot, m->ballot) == 0)
-        revoking_note_answer(r, v);
     if (v == NULL || !revoker_on_promise(&v->revoker, replica_members(r), from, m->ballot,
                                          m->interval, m->reports))
         return 0;
@@ -188,17 +181,19 @@ int revoking_on_promise(struct replica *r, uint32_t from, const struct message *
 /* ---- Rivals -------------------------------------------------------------------------------- */
 
 /*
- * A rival gets the time that it needs: two commits and more, as long as they take now, or as long
- * as the last answer took that this node got to an attempt of its own, since others' disks may be
- * slower. Each attempt that is lost doubles it, up to twice that: in bad times many are lost, and
- * the cluster is to go on soon when they are over. Some chance is in it however long it is, or all
- * would set out at once again.
+ * A rival gets the time that it needs: two commits and more, as long as they take now. Each attempt
+ * that is lost doubles it, up to a few commits or some ten milliseconds: in bad times many are
+ * lost, and the cluster is to go on soon when they are over. Some chance is in it however long it
+ * is, or all would set out at once again.
  */
 static void revoking_wait(struct replica *r, uint32_t index)
 {
     struct watch *w = &r->watches[index];
-    uint64_t base_ns = max_u64(2 * max_u64(watching_commit(r), NS_PER_MS), r->answer_ns);
-    uint64_t wait_ns = min_u64(base_ns << w->failures, max_u64(WAIT_NS_MAX, 2 * base_ns));
+    uint64_t commit_ns = max_u64(watching_commit(r), NS_PER_MS);
+    uint64_t most_ns = max_u64(WAIT_NS_MAX, 4 * commit_ns);
+    if (w->failures >= FAILURES_MANY)
+        most_ns *= 4;
+    uint64_t wait_ns = min_u64(2 * commit_ns << w->failures, most_ns);
     wait_ns += prng_below(&r->prng, wait_ns);
     w->retry_ns = max_u64(w->retry_ns, r->now_ns + wait_ns);
 }
@@ -221,7 +216,6 @@ void revoking_on_refused(struct replica *r, const struct message *m)
     r->stats.refused_total++;
     if (w->failures < 10)
         w->failures++;
-    revoking_note_answer(r, w->revocation);
     revoking_drop(r, index);
     revoking_wait(r, index);
 }
