@@ -107,6 +107,9 @@ static struct timespec timespec_from(int64_t ns)
 
 /* ---- Reading ------------------------------------------------------------------------------- */
 
+/* libc's declarations name these functions' parameters as only libc may.
+   NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+
 int clock_gettime(clockid_t clock, struct timespec *out)
 {
     shim_open();
@@ -183,3 +186,5 @@ long syscall(long number, ...)
     }
     return libc_syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]);
 }
+
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
