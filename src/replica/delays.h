@@ -29,7 +29,7 @@ void delays_add(struct delays *d, uint64_t sample_ns);
 uint64_t delays_p99(const struct delays *d);
 
 /* The longest of the last few: how it goes now, also just after bad times. The guess before any. */
-#define DELAYS_RECENT 16
+#define DELAYS_RECENT 4
 uint64_t delays_recent(const struct delays *d);
 
 #endif

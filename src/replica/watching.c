@@ -28,6 +28,8 @@
 #define STUCK_SPAN 4096
 /* and so many values among them are said again. */
 #define STUCK_VALUES_MAX 64
+/* Four commits are waited for, but no longer than this. */
+#define STUCK_COMMITS_MAX_NS (200 * NS_PER_MS)
 #define COMMIT_MAX_NS (500 * NS_PER_MS)
 /* Lateness that comes again within so long is one; it is no excuse for longer than that. */
 #define UNEASY_GAP_NS (200 * NS_PER_MS)
@@ -368,8 +370,9 @@ static int watching_stuck(struct replica *r)
     }
     TRY(watching_echo(r));
     /* Slow disks are no reason to take anything over. This one's is no reason to begin anew. */
-    uint64_t due = r->stuck_value_ns;
-    due += max_u64(5 * patience, 4 * watching_commit(r)) + watching_rank(r, index) * TURN_NS;
+    uint64_t commits_ns = min_u64(4 * watching_commit(r), STUCK_COMMITS_MAX_NS);
+    uint64_t due = r->stuck_value_ns + max_u64(5 * patience, commits_ns);
+    due += watching_rank(r, index) * TURN_NS;
     due = max_u64(due, r->watches[index].retry_ns);
     if (r->now_ns < due) {
         replica_wake_at(r, due);
