@@ -91,9 +91,10 @@ struct watch {
     uint64_t suspect_ns;   /* When it began to hold back what is ahead; 0: it does not. */
     uint64_t revoked_to;   /* The last slot that this node set out to take over. */
     uint64_t width;        /* How much is revoked the next time. */
-    uint64_t retry_ns;     /* No new attempt before: a rival is at work. */
-    uint32_t failures;     /* Own attempts refused since one was not, or anything became known. */
-    uint64_t heard_round;  /* The highest round heard of in its slots. */
+    uint64_t rival_ns;    /* When a rival's ballot last made progress; 0: none stands in the way. */
+    uint32_t rival_luck;  /* How much longer than it must this node waits then, of 1,024. */
+    uint32_t failures;    /* Own attempts refused since one was not, or anything became known. */
+    uint64_t heard_round; /* The highest round heard of in its slots. */
     struct revocation *revocation; /* Under way; or NULL. */
 };
 
@@ -391,6 +392,8 @@ void revoking_on_refused(struct replica *r, const struct message *m);
  * and asks for ever, would keep everybody waiting.
  */
 void revoking_on_rival(struct replica *r, uint32_t index, struct ballot b, bool progresses);
+/* Until then a rival that is at work in the member's slots is left alone. */
+uint64_t revoking_retry(const struct replica *r, uint32_t index);
 int revoking_tick(struct replica *r, uint32_t index) MUST_CHECK;
 void revoking_drop(struct replica *r, uint32_t index);
 

@@ -19,6 +19,7 @@
 #define WAIT_NS_MAX (40 * NS_PER_MS)
 /* Who has lost so often meets somebody whose disk is much slower than its own. */
 #define FAILURES_MANY 8
+#define LUCK_ALL 1024
 
 void revoking_drop(struct replica *r, uint32_t index)
 {
@@ -180,22 +181,29 @@ int revoking_on_promise(struct replica *r, uint32_t from, const struct message *
 
 /* ---- Rivals -------------------------------------------------------------------------------- */
 
+static void revoking_wait(struct replica *r, uint32_t index)
+{
+    r->watches[index].rival_ns = r->now_ns;
+    r->watches[index].rival_luck = (uint32_t)prng_below(&r->prng, LUCK_ALL);
+}
+
 /*
  * A rival gets the time that it needs: two commits and more, as long as they take now. Each attempt
  * that is lost doubles it, up to a few commits or some ten milliseconds: in bad times many are
- * lost, and the cluster is to go on soon when they are over. Some chance is in it however long it
- * is, or all would set out at once again.
+ * lost, and the cluster is to go on soon when they are over. So it is worked out anew each time.
+ * Some chance is in it however long it is, or all would set out at once again.
  */
-static void revoking_wait(struct replica *r, uint32_t index)
+uint64_t revoking_retry(const struct replica *r, uint32_t index)
 {
-    struct watch *w = &r->watches[index];
+    const struct watch *w = &r->watches[index];
+    if (w->rival_ns == 0)
+        return 0;
     uint64_t commit_ns = max_u64(watching_commit(r), NS_PER_MS);
     uint64_t most_ns = max_u64(WAIT_NS_MAX, 4 * commit_ns);
     if (w->failures >= FAILURES_MANY)
         most_ns *= 4;
     uint64_t wait_ns = min_u64(2 * commit_ns << w->failures, most_ns);
-    wait_ns += prng_below(&r->prng, wait_ns);
-    w->retry_ns = max_u64(w->retry_ns, r->now_ns + wait_ns);
+    return w->rival_ns + wait_ns + wait_ns / LUCK_ALL * w->rival_luck;
 }
 
 void revoking_on_rival(struct replica *r, uint32_t index, struct ballot b, bool progresses)
@@ -262,7 +270,7 @@ int revoking_tick(struct replica *r, uint32_t index)
     if (revoking_is_done(r, &v->revoker)) {
         revoking_drop(r, index);
         r->watches[index].failures = 0;
-        r->watches[index].retry_ns = 0;
+        r->watches[index].rival_ns = 0;
         return 0;
     }
     bool begins_below = revoking_is_decided(r, v->revoker.interval.first);

@@ -297,7 +297,7 @@ static int watching_member(struct replica *r, uint32_t index)
     if (due == NEVER || w->revocation != NULL)
         return 0;
     if (!PLANTED(PLANTED_REVOKERS_DUEL))
-        due = max_u64(due, w->retry_ns);
+        due = max_u64(due, revoking_retry(r, index));
     if (r->now_ns < due) {
         replica_wake_at(r, due);
         return 0;
@@ -373,7 +373,7 @@ static int watching_stuck(struct replica *r)
     uint64_t commits_ns = min_u64(4 * watching_commit(r), STUCK_COMMITS_MAX_NS);
     uint64_t due = r->stuck_value_ns + max_u64(5 * patience, commits_ns);
     due += watching_rank(r, index) * TURN_NS;
-    due = max_u64(due, r->watches[index].retry_ns);
+    due = max_u64(due, revoking_retry(r, index));
     if (r->now_ns < due) {
         replica_wake_at(r, due);
         return 0;
