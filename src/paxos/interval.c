@@ -42,3 +42,13 @@ bool interval_extend(struct interval *run, uint64_t slot, uint32_t stride)
     run->last = slot;
     return true;
 }
+
+struct interval interval_push(struct interval *run, uint64_t slot, uint32_t stride)
+{
+    struct interval ended = {0};
+    if (!interval_extend(run, slot, stride)) {
+        ended = *run;
+        *run = (struct interval){.first = slot, .last = slot, .stride = stride};
+    }
+    return ended;
+}

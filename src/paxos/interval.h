@@ -71,6 +71,13 @@ struct interval interval_clip(struct interval i, uint64_t from, uint64_t to);
 bool interval_extend(struct interval *run, uint64_t slot, uint32_t stride);
 
 /*
+ * Collect slots into runs, in ascending order: interval_extend, but where it is false *run begins
+ * anew with `slot`, and what it was is returned, for the caller to send or to write. None: not yet.
+ * In the end *run is the last of them, or none.
+ */
+struct interval interval_push(struct interval *run, uint64_t slot, uint32_t stride);
+
+/*
  * The part of *i in the block of its first slot; *i keeps the rest, and is none when that was all.
  */
 struct interval interval_take_block(struct interval *i);

@@ -28,23 +28,21 @@ static uint64_t accepting_reply_waits_for(const struct replica *r)
 
 /* ---- Votes are told ------------------------------------------------------------------------ */
 
-static int accepting_tell_votes(struct replica *r, struct vote_run *run)
+static int accepting_tell_votes(struct replica *r, struct interval voted, struct ballot b)
 {
-    if (interval_is_none(run->interval))
+    if (interval_is_none(voted))
         return 0;
-    struct message m = {
-        .kind = MESSAGE_VOTED,
-        .interval = run->interval,
-        .ballot = run->ballot,
-    };
-    run->interval = (struct interval){0};
+    struct message m = {.kind = MESSAGE_VOTED, .interval = voted, .ballot = b};
     return replica_post_all(r, true, &m, accepting_reply_waits_for(r));
 }
 
 int accepting_flush(struct replica *r)
 {
-    for (uint32_t i = 0; i < replica_members(r)->count; i++)
-        TRY(accepting_tell_votes(r, &r->votes[i]));
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        struct vote_run run = r->votes[i];
+        r->votes[i] = (struct vote_run){0};
+        TRY(accepting_tell_votes(r, run.interval, run.ballot));
+    }
     return 0;
 }
 
@@ -52,15 +50,12 @@ int accepting_flush(struct replica *r)
 static int accepting_note_vote(struct replica *r, uint64_t number, struct ballot b)
 {
     struct vote_run *run = &r->votes[replica_coordinator(r, number)];
-    uint32_t n = replica_members(r)->count;
-    if (ballot_cmp(run->ballot, b) != 0 || !interval_extend(&run->interval, number, n)) {
-        TRY(accepting_tell_votes(r, run));
-        run->ballot = b;
-        bool begun = interval_extend(&run->interval, number, n);
-        assert(begun);
-        (void)begun;
+    if (ballot_cmp(run->ballot, b) != 0) {
+        TRY(accepting_tell_votes(r, run->interval, run->ballot));
+        *run = (struct vote_run){.ballot = b};
     }
-    return 0;
+    uint32_t n = replica_members(r)->count;
+    return accepting_tell_votes(r, interval_push(&run->interval, number, n), b);
 }
 
 /* Only to who asked again: it has missed what was told to all. */
@@ -176,7 +171,7 @@ static int accepting_tell_decided(struct replica *r, uint32_t to, uint64_t numbe
             break;
         TRY(asking_tell(r, to, s, slot, &run));
     }
-    return asking_tell_run(r, to, &run);
+    return asking_tell_run(r, to, run);
 }
 
 /* *out_slot: where to vote; NULL: nothing to vote on, and what can be said about it was said. */
@@ -270,30 +265,25 @@ struct noop_outcome {
     bool any_voted;
 };
 
-static int accepting_end_voted(struct replica *r, const struct message *m, struct noop_outcome *o)
+static int accepting_end_voted(struct replica *r, struct interval voted, struct ballot b)
 {
-    if (interval_is_none(o->voted))
+    if (interval_is_none(voted))
         return 0;
-    struct durable record = {.kind = DURABLE_VOTED_NOOP, .accepted = m->ballot};
-    TRY(replica_write_interval(r, record, o->voted));
-    struct message voted = {
+    struct durable record = {.kind = DURABLE_VOTED_NOOP, .accepted = b};
+    TRY(replica_write_interval(r, record, voted));
+    struct message m = {
         .kind = MESSAGE_VOTED,
-        .interval = o->voted,
-        .ballot = m->ballot,
+        .interval = voted,
+        .ballot = b,
         .value = value_noop(),
     };
-    o->voted = (struct interval){0};
-    return replica_post_all(r, true, &voted, accepting_reply_waits_for(r));
+    return replica_post_all(r, true, &m, accepting_reply_waits_for(r));
 }
 
-static int accepting_end_repeated(struct replica *r, uint32_t from, const struct message *m,
-                                  struct noop_outcome *o)
+static int accepting_end_repeated(struct replica *r, uint32_t from, struct interval repeated,
+                                  struct ballot b)
 {
-    if (interval_is_none(o->repeated))
-        return 0;
-    struct interval run = o->repeated;
-    o->repeated = (struct interval){0};
-    return accepting_repeat_vote(r, from, run, m->ballot, true);
+    return interval_is_none(repeated) ? 0 : accepting_repeat_vote(r, from, repeated, b, true);
 }
 
 static int accepting_noop_in(struct replica *r, uint32_t from, const struct message *m,
@@ -319,14 +309,10 @@ static int accepting_noop_in(struct replica *r, uint32_t from, const struct mess
     if (changed)
         r->stats.log_bytes -= bytes_before;
     o->any_voted |= changed;
-    struct interval *run = changed ? &o->voted : &o->repeated;
-    if (interval_extend(run, number, m->interval.stride))
-        return 0;
-    TRY(changed ? accepting_end_voted(r, m, o) : accepting_end_repeated(r, from, m, o));
-    bool begun = interval_extend(run, number, m->interval.stride);
-    assert(begun);
-    (void)begun;
-    return 0;
+    uint32_t stride = m->interval.stride;
+    if (changed)
+        return accepting_end_voted(r, interval_push(&o->voted, number, stride), m->ballot);
+    return accepting_end_repeated(r, from, interval_push(&o->repeated, number, stride), m->ballot);
 }
 
 int accepting_on_accept_noop(struct replica *r, uint32_t from, const struct message *m)
@@ -344,9 +330,9 @@ int accepting_on_accept_noop(struct replica *r, uint32_t from, const struct mess
     struct noop_outcome o = {0};
     for (uint64_t s = i.first; s <= i.last; s += i.stride)
         TRY(accepting_noop_in(r, from, m, s, &o));
-    TRY(accepting_end_voted(r, m, &o));
-    TRY(accepting_end_repeated(r, from, m, &o));
-    TRY(asking_tell_run(r, from, &o.told));
+    TRY(accepting_end_voted(r, o.voted, m->ballot));
+    TRY(accepting_end_repeated(r, from, o.repeated, m->ballot));
+    TRY(asking_tell_run(r, from, o.told));
     if (!ballot_is_none(o.highest))
         return accepting_refuse(r, from, m->interval, m->ballot, o.highest);
     revoking_on_rival(r, replica_coordinator(r, i.first), m->ballot, o.any_voted);
@@ -443,14 +429,12 @@ static struct ballot accepting_highest(const struct replica *r, struct interval 
     return highest;
 }
 
-static int accepting_end_promised(struct replica *r, struct ballot b, struct interval *run)
+static int accepting_end_promised(struct replica *r, struct interval promised, struct ballot b)
 {
-    if (interval_is_none(*run))
+    if (interval_is_none(promised))
         return 0;
     struct durable record = {.kind = DURABLE_PROMISED_RANGE, .promised = b};
-    TRY(replica_write_interval(r, record, *run));
-    *run = (struct interval){0};
-    return 0;
+    return replica_write_interval(r, record, promised);
 }
 
 /*
@@ -472,12 +456,9 @@ static int accepting_promise(struct replica *r, struct interval i, struct ballot
         if (slot->chosen != NULL || !acceptor_on_prepare(&slot->acceptor, b, &granted))
             continue;
         *out_changed = true;
-        if (interval_extend(&run, s, i.stride))
-            continue;
-        TRY(accepting_end_promised(r, b, &run));
-        (void)interval_extend(&run, s, i.stride);
+        TRY(accepting_end_promised(r, interval_push(&run, s, i.stride), b));
     }
-    return accepting_end_promised(r, b, &run);
+    return accepting_end_promised(r, run, b);
 }
 
 int accepting_on_prepare(struct replica *r, uint32_t from, const struct message *m)

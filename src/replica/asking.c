@@ -23,13 +23,12 @@ int asking_send(struct replica *r, struct interval interval)
     return replica_post_all(r, false, &m, 0);
 }
 
-int asking_tell_run(struct replica *r, uint32_t to, struct interval *run)
+int asking_tell_run(struct replica *r, uint32_t to, struct interval decided)
 {
-    if (interval_is_none(*run))
+    if (interval_is_none(decided) || to == r->self)
         return 0;
-    struct message m = {.kind = MESSAGE_LEARN_NOOP, .interval = *run};
-    *run = (struct interval){0};
-    return to == r->self ? 0 : replica_post(r, to, m, 0);
+    struct message m = {.kind = MESSAGE_LEARN_NOOP, .interval = decided};
+    return replica_post(r, to, m, 0);
 }
 
 int asking_tell(struct replica *r, uint32_t to, uint64_t number, const struct slot *slot,
@@ -44,29 +43,21 @@ int asking_tell(struct replica *r, uint32_t to, uint64_t number, const struct sl
         };
         return learning_tell(r, to, number, b, slot->chosen, true);
     }
-    uint32_t n = replica_members(r)->count;
-    if (interval_extend(run, number, n))
-        return 0;
-    TRY(asking_tell_run(r, to, run));
-    bool begun = interval_extend(run, number, n);
-    assert(begun);
-    (void)begun;
-    return 0;
+    return asking_tell_run(r, to, interval_push(run, number, replica_members(r)->count));
 }
 
-int asking_echo_run(struct replica *r, uint32_t to, struct echo_run *run)
+int asking_echo_run(struct replica *r, uint32_t to, struct vote_run run)
 {
-    if (interval_is_none(run->interval))
+    if (interval_is_none(run.interval))
         return 0;
     struct message m = {
         .kind = MESSAGE_ACCEPT_NOOP,
-        .interval = run->interval,
-        .ballot = run->ballot,
+        .interval = run.interval,
+        .ballot = run.ballot,
     };
     TRY(replica_post(r, to, m, 0));
     m.kind = MESSAGE_VOTED;
     m.value = value_noop();
-    run->interval = (struct interval){0};
     return replica_post(r, to, m, r->write_sequence);
 }
 
@@ -89,21 +80,19 @@ static int asking_echo_value(struct replica *r, uint32_t to, uint64_t number,
 }
 
 int asking_echo(struct replica *r, uint32_t to, uint64_t number, const struct slot *slot,
-                struct echo_run *run)
+                struct vote_run *run)
 {
     const struct acceptor *a = &slot->acceptor;
     assert(a->value != NULL);
     if (a->value->kind != VALUE_NOOP)
         return asking_echo_value(r, to, number, a);
-    uint32_t n = replica_members(r)->count;
-    if (ballot_cmp(run->ballot, a->accepted) == 0 && interval_extend(&run->interval, number, n))
-        return 0;
-    TRY(asking_echo_run(r, to, run));
-    run->ballot = a->accepted;
-    bool begun = interval_extend(&run->interval, number, n);
-    assert(begun);
-    (void)begun;
-    return 0;
+    if (ballot_cmp(run->ballot, a->accepted) != 0) {
+        TRY(asking_echo_run(r, to, *run));
+        *run = (struct vote_run){.ballot = a->accepted};
+    }
+    struct vote_run ended = {.ballot = run->ballot};
+    ended.interval = interval_push(&run->interval, number, replica_members(r)->count);
+    return asking_echo_run(r, to, ended);
 }
 
 int asking_on_ask(struct replica *r, uint32_t from, const struct message *m)
@@ -117,7 +106,7 @@ int asking_on_ask(struct replica *r, uint32_t from, const struct message *m)
     /* What is asked for holds somebody up: so it does here. */
     replica_raise_frontier(r, i.last);
     struct interval run = {0};
-    struct echo_run echo = {0};
+    struct vote_run echo = {0};
     size_t bytes = 0;
     uint32_t answered = 0;
     for (uint64_t s = i.first; s <= i.last; s += i.stride) {
@@ -134,6 +123,6 @@ int asking_on_ask(struct replica *r, uint32_t from, const struct message *m)
         else
             TRY(asking_echo(r, from, s, slot, &echo));
     }
-    TRY(asking_echo_run(r, from, &echo));
-    return asking_tell_run(r, from, &run);
+    TRY(asking_echo_run(r, from, echo));
+    return asking_tell_run(r, from, run);
 }

@@ -157,13 +157,10 @@ static int coordinating_announce_again(struct replica *r, uint32_t peer, uint64_
     for (uint64_t s = first; s < r->own.position; s += n) {
         const struct slot *slot = slots_find(&r->slots, s);
         bool is_noop = slot != NULL && slot->chosen != NULL && slot->chosen->kind == VALUE_NOOP;
-        if (is_noop && interval_extend(&run, s, n))
-            continue;
-        TRY(asking_tell_run(r, peer, &run));
         if (is_noop)
-            (void)interval_extend(&run, s, n);
+            TRY(asking_tell_run(r, peer, interval_push(&run, s, n)));
     }
-    return asking_tell_run(r, peer, &run);
+    return asking_tell_run(r, peer, run);
 }
 
 /* A peer's own slots, which it will never use. */
@@ -173,9 +170,8 @@ int coordinating_on_skip(struct replica *r, uint32_t from, const struct message 
     TRY(learning_decide_noops(r, m->interval));
     /* Whoever reports its stream to that node as broken hears of it from us. */
     for (uint32_t i = 0; i < replica_members(r)->count; i++) {
-        struct interval skipped = m->interval;
         if (i != r->self && i != from && member_set_has(r->peers[i].progress.broken, from))
-            TRY(asking_tell_run(r, i, &skipped));
+            TRY(asking_tell_run(r, i, m->interval));
     }
     watching_advance(r, from);
     struct message reply = {.kind = MESSAGE_SKIPPED, .slot = r->watches[from].known};

@@ -105,14 +105,8 @@ struct revocation {
     uint64_t wait_ns;
 };
 
-/* Votes of this turn that are told together: one ballot, one run of slots. */
+/* Votes that are told together: one ballot, one run of slots. */
 struct vote_run {
-    struct interval interval;
-    struct ballot ballot;
-};
-
-/* NOOPs that are said again together. */
-struct echo_run {
     struct interval interval;
     struct ballot ballot;
 };
@@ -213,7 +207,7 @@ struct replica {
 
     struct coordination own;
     struct watch watches[MEMBERS_MAX];
-    struct vote_run votes[MEMBERS_MAX]; /* By coordinator. */
+    struct vote_run votes[MEMBERS_MAX]; /* Of this turn, by coordinator. */
     uint64_t round_used;                /* The highest round of an own Prepare. */
     uint64_t stuck_ns;       /* Since when the slot above chosen_to is a hole; 0: it is not. */
     uint64_t stuck_slot;     /* That slot. */
@@ -405,12 +399,12 @@ int asking_on_ask(struct replica *r, uint32_t from, const struct message *m) MUS
  * known as chosen. NOOPs of one ballot become part of *run, which is told when it ends.
  */
 int asking_echo(struct replica *r, uint32_t to, uint64_t number, const struct slot *slot,
-                struct echo_run *run) MUST_CHECK;
-int asking_echo_run(struct replica *r, uint32_t to, struct echo_run *run) MUST_CHECK;
+                struct vote_run *run) MUST_CHECK;
+int asking_echo_run(struct replica *r, uint32_t to, struct vote_run run) MUST_CHECK;
 /* The slot's decision, as LEARN or, for NOOP, as part of *run, which is told when it ends. */
 int asking_tell(struct replica *r, uint32_t to, uint64_t number, const struct slot *slot,
                 struct interval *run) MUST_CHECK;
-int asking_tell_run(struct replica *r, uint32_t to, struct interval *run) MUST_CHECK;
+int asking_tell_run(struct replica *r, uint32_t to, struct interval decided) MUST_CHECK;
 
 /* reading.c */
 int reading_tick(struct replica *r) MUST_CHECK;

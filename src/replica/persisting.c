@@ -19,32 +19,16 @@
 /* Of what a checkpoint covers, so many slots are forgotten in a turn: some tenths of a ms. */
 #define FORGET_AT_ONCE 512
 
-static int persisting_write_run(struct replica *r, struct interval *run)
+static int persisting_write_noops(struct replica *r, struct interval learnt)
 {
-    if (interval_is_none(*run))
+    if (interval_is_none(learnt))
         return 0;
-    struct interval i = *run;
-    *run = (struct interval){0};
-    return replica_write_interval(r, (struct durable){.kind = DURABLE_LEARNT_NOOP}, i);
-}
-
-/* NOOPs that were learnt, the slots of each coordinator in runs. */
-static int persisting_write_noop(struct replica *r, uint64_t number, struct interval *runs)
-{
-    uint32_t n = replica_members(r)->count;
-    struct interval *run = &runs[number % n];
-    if (interval_extend(run, number, n))
-        return 0;
-    TRY(persisting_write_run(r, run));
-    bool begun = interval_extend(run, number, n);
-    assert(begun);
-    (void)begun;
-    return 0;
+    return replica_write_interval(r, (struct durable){.kind = DURABLE_LEARNT_NOOP}, learnt);
 }
 
 static int persisting_write_chosen_to(struct replica *r)
 {
-    struct interval runs[MEMBERS_MAX] = {0};
+    struct interval noops[MEMBERS_MAX] = {0}; /* By coordinator. */
     for (uint64_t n = r->persisted_to + 1; n <= r->chosen_to; n++) {
         const struct slot *slot = slots_find(&r->slots, n);
         assert(slot != NULL && slot->chosen != NULL);
@@ -52,14 +36,15 @@ static int persisting_write_chosen_to(struct replica *r)
         if ((vote != NULL && value_equal(vote, slot->chosen)) || PLANTED(PLANTED_CHOSEN_TO_AHEAD))
             continue;
         if (replica_is_coordinated(r) && slot->chosen->kind == VALUE_NOOP) {
-            TRY(persisting_write_noop(r, n, runs));
+            struct interval *run = &noops[replica_coordinator(r, n)];
+            TRY(persisting_write_noops(r, interval_push(run, n, replica_members(r)->count)));
             continue;
         }
         struct durable learnt = {.kind = DURABLE_LEARNT, .slot = n, .value = slot->chosen};
         TRY(replica_write(r, &learnt));
     }
     for (uint32_t i = 0; i < MEMBERS_MAX; i++)
-        TRY(persisting_write_run(r, &runs[i]));
+        TRY(persisting_write_noops(r, noops[i]));
     struct durable chosen_to = {.kind = DURABLE_CHOSEN_TO, .slot = r->chosen_to};
     TRY(replica_write(r, &chosen_to));
     r->persisted_to = r->chosen_to;

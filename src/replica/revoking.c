@@ -92,16 +92,15 @@ int revoking_begin(struct replica *r, uint32_t index, uint64_t first, uint64_t l
 
 /* ---- Phase 2 ------------------------------------------------------------------------------- */
 
-static int revoking_accept_run(struct replica *r, const struct revocation *v, struct interval *run)
+static int revoking_accept_run(struct replica *r, const struct revocation *v, struct interval run)
 {
-    if (interval_is_none(*run))
+    if (interval_is_none(run))
         return 0;
     struct message m = {
         .kind = MESSAGE_ACCEPT_NOOP,
-        .interval = *run,
+        .interval = run,
         .ballot = v->revoker.ballot,
     };
-    *run = (struct interval){0};
     return replica_post_all(r, true, &m, 0);
 }
 
@@ -135,16 +134,12 @@ static int revoking_accept(struct replica *r, struct revocation *v)
             value = slot->batch->value;
         }
 #endif
-        if (value->kind != VALUE_NOOP) {
+        if (value->kind == VALUE_NOOP)
+            TRY(revoking_accept_run(r, v, interval_push(&run, s, i.stride)));
+        else
             TRY(revoking_accept_value(r, v, s, value));
-            continue;
-        }
-        if (interval_extend(&run, s, i.stride))
-            continue;
-        TRY(revoking_accept_run(r, v, &run));
-        (void)interval_extend(&run, s, i.stride);
     }
-    return revoking_accept_run(r, v, &run);
+    return revoking_accept_run(r, v, run);
 }
 
 /* Slots that the promise shows to be decided are. */

@@ -30,6 +30,7 @@
 #define STUCK_VALUES_MAX 64
 /* Four commits are waited for, but no longer than this. */
 #define STUCK_COMMITS_MAX_NS (200 * NS_PER_MS)
+/* What waits for a disk takes no commit for longer than this. */
 #define COMMIT_MAX_NS (500 * NS_PER_MS)
 /* Lateness that comes again within so long is one; it is no excuse for longer than that. */
 #define UNEASY_GAP_NS (200 * NS_PER_MS)
@@ -315,7 +316,7 @@ static int watching_member(struct replica *r, uint32_t index)
 static int watching_echo_to(struct replica *r, uint32_t to, uint32_t coordinator, uint64_t last)
 {
     uint32_t n = replica_members(r)->count;
-    struct echo_run run = {0};
+    struct vote_run run = {0};
     for (uint64_t s = replica_slot_of(r, coordinator, r->chosen_to + 1); s <= last; s += n) {
         const struct slot *slot = slots_find(&r->slots, s);
         if (slot == NULL || slot->chosen != NULL || slot->acceptor.value == NULL || slot->echoed)
@@ -324,7 +325,7 @@ static int watching_echo_to(struct replica *r, uint32_t to, uint32_t coordinator
         if (!same || !member_set_has(slot->learner.voters, to))
             TRY(asking_echo(r, to, s, slot, &run));
     }
-    return asking_echo_run(r, to, &run);
+    return asking_echo_run(r, to, run);
 }
 
 /* Rule C7 (a): say each Accept once again to whoever has not voted; NOOPs in runs. */

@@ -70,6 +70,24 @@ static void a_run_ends_where_a_message_would_refuse_it(void **state)
     }
 }
 
+static void runs_that_end_are_handed_out(void **state)
+{
+    (void)state;
+    static const uint64_t slots[] = {2, 5, 8, 9, 15, 18};
+    struct interval run = {0};
+    struct interval ended[6];
+    for (size_t i = 0; i < 6; i++)
+        ended[i] = interval_push(&run, slots[i], 3);
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(interval_is_none(ended[i]), i != 3 && i != 4);
+    assert_int_equal(ended[3].first, 2);
+    assert_int_equal(ended[3].last, 8);
+    assert_int_equal(ended[4].first, 9);
+    assert_int_equal(interval_count(ended[4]), 1);
+    assert_int_equal(run.first, 15);
+    assert_int_equal(run.last, 18);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +95,7 @@ int main(void)
         cmocka_unit_test(blocks_hold_all_of_it),
         cmocka_unit_test(a_run_grows_by_its_next_slot_only),
         cmocka_unit_test(a_run_ends_where_a_message_would_refuse_it),
+        cmocka_unit_test(runs_that_end_are_handed_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
