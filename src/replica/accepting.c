@@ -2,7 +2,7 @@
  * accepting.c -- this node as an acceptor in coordinated mode: Accept at round 0, and requests over
  * whole intervals of slots.
  *
- * docs/protocol.md, sections 1 and 3. In memory each slot has its own acceptor, also the slots of
+ * docs/protocol.md, sections 1 and 7. In memory each slot has its own acceptor, also the slots of
  * an interval: a promise over a range is a promise of each of its slots, touched before or not. On
  * disk it is one record. What a slot is decided with is told instead of voting there again.
  *
@@ -16,16 +16,6 @@
 /* In an answer to a range request at most so many slots are told one by one. */
 #define TOLD_MAX 64
 
-static bool accepting_is_overloaded(const struct replica *r, uint32_t from)
-{
-    return from != r->self && replica_writes_waiting(r) >= WRITES_WAITING_MAX;
-}
-
-static uint64_t accepting_reply_waits_for(const struct replica *r)
-{
-    return PLANTED(PLANTED_ANSWER_BEFORE_SYNC) ? 0 : r->write_sequence;
-}
-
 /* ---- Votes are told ------------------------------------------------------------------------ */
 
 static int accepting_tell_votes(struct replica *r, struct interval voted, struct ballot b)
@@ -33,7 +23,7 @@ static int accepting_tell_votes(struct replica *r, struct interval voted, struct
     if (interval_is_none(voted))
         return 0;
     struct message m = {.kind = MESSAGE_VOTED, .interval = voted, .ballot = b};
-    return replica_post_all(r, true, &m, accepting_reply_waits_for(r));
+    return replica_post_all(r, true, &m, voting_reply_waits_for(r));
 }
 
 int accepting_flush(struct replica *r)
@@ -68,7 +58,7 @@ static int accepting_repeat_vote(struct replica *r, uint32_t to, struct interval
         .ballot = b,
         .value = is_noop ? value_noop() : NULL,
     };
-    return replica_post(r, to, m, accepting_reply_waits_for(r));
+    return replica_post(r, to, m, voting_reply_waits_for(r));
 }
 
 static int accepting_refuse(struct replica *r, uint32_t to, struct interval interval,
@@ -80,7 +70,7 @@ static int accepting_refuse(struct replica *r, uint32_t to, struct interval inte
         .ballot = asked,
         .other = promised,
     };
-    return replica_post(r, to, m, accepting_reply_waits_for(r));
+    return replica_post(r, to, m, voting_reply_waits_for(r));
 }
 
 /* ---- Accept -------------------------------------------------------------------------------- */
@@ -106,18 +96,6 @@ static int accepting_skips(struct replica *r, const struct message *m)
     }
 #endif
     return interval_is_none(m->interval) ? 0 : learning_decide_noops(r, m->interval);
-}
-
-static int accepting_persist_vote(struct replica *r, uint64_t number, const struct slot *slot)
-{
-    struct durable record = {
-        .kind = DURABLE_VOTE,
-        .slot = number,
-        .promised = slot->acceptor.promised,
-        .accepted = slot->acceptor.accepted,
-        .value = slot->acceptor.value,
-    };
-    return replica_write(r, &record);
 }
 
 /* Whoever reports its stream to the coordinator as broken gets its Accept from us, at once. */
@@ -203,7 +181,7 @@ int accepting_on_accept(struct replica *r, uint32_t from, const struct message *
     }
     TRY(accepting_skips(r, m));
     /* A log that the checkpoints cannot keep up with must not fill the memory. */
-    if (from != r->self && (accepting_is_overloaded(r, from) ||
+    if (from != r->self && (voting_is_overloaded(r, from) ||
                             replica_log_waits_above(r, 2 * r->options.tuning.log_bytes_max)))
         return 0;
     struct slot *slot = NULL;
@@ -222,7 +200,7 @@ int accepting_on_accept(struct replica *r, uint32_t from, const struct message *
     }
     r->stats.log_bytes += slot->acceptor.value->size - bytes_before;
     r->voted_to = max_u64(r->voted_to, m->slot);
-    TRY(accepting_persist_vote(r, m->slot, slot));
+    TRY(voting_persist(r, m->slot, slot));
     TRY(accepting_note_vote(r, m->slot, m->ballot));
     if (m->ballot.round > 0)
         revoking_on_rival(r, coordinator, m->ballot, true);
@@ -277,7 +255,7 @@ static int accepting_end_voted(struct replica *r, struct interval voted, struct 
         .ballot = b,
         .value = value_noop(),
     };
-    return replica_post_all(r, true, &m, accepting_reply_waits_for(r));
+    return replica_post_all(r, true, &m, voting_reply_waits_for(r));
 }
 
 static int accepting_end_repeated(struct replica *r, uint32_t from, struct interval repeated,
@@ -321,7 +299,7 @@ int accepting_on_accept_noop(struct replica *r, uint32_t from, const struct mess
     struct interval i = accepting_clip(r, m->interval, &below);
     if (below && from != r->self)
         TRY(heartbeat_send(r, from));
-    if (interval_is_none(i) || m->ballot.round == 0 || accepting_is_overloaded(r, from))
+    if (interval_is_none(i) || m->ballot.round == 0 || voting_is_overloaded(r, from))
         return 0;
 #ifdef DKV_PLANTED
     i = accepting_own_idea(r, from, i);
@@ -468,7 +446,7 @@ int accepting_on_prepare(struct replica *r, uint32_t from, const struct message 
     /* Decided, and not in memory any more: who asks must fetch that first. */
     if (below)
         return from == r->self ? 0 : heartbeat_send(r, from);
-    if (interval_is_none(i) || m->ballot.round == 0 || accepting_is_overloaded(r, from))
+    if (interval_is_none(i) || m->ballot.round == 0 || voting_is_overloaded(r, from))
         return 0;
 #ifdef DKV_PLANTED
     struct interval asked = i;
@@ -502,7 +480,7 @@ int accepting_on_prepare(struct replica *r, uint32_t from, const struct message 
         .ballot = m->ballot,
         .reports = reports,
     };
-    return replica_post(r, from, reply, accepting_reply_waits_for(r));
+    return replica_post(r, from, reply, voting_reply_waits_for(r));
 }
 
 /* ---- Votes are heard ----------------------------------------------------------------------- */

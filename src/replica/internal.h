@@ -336,6 +336,12 @@ int heartbeat_send(struct replica *r, uint32_t to) MUST_CHECK;
 /* voting.c */
 int voting_on_prepare(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
 int voting_on_accept(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
+/* A disk that stands still must not let requests pile up in memory. This node's own are few. */
+bool voting_is_overloaded(const struct replica *r, uint32_t from);
+/* What this node promised and accepted in the slot. */
+int voting_persist(struct replica *r, uint64_t number, const struct slot *slot) MUST_CHECK;
+/* For replica_post: all writes queued so far, also when the request changed nothing. */
+uint64_t voting_reply_waits_for(const struct replica *r);
 #ifdef DKV_PLANTED
 void voting_on_durable_planted(struct replica *r);
 #endif

@@ -10,13 +10,12 @@
 #include "base/planted.h"
 #include "replica/internal.h"
 
-/* A disk that stands still must not let requests pile up in memory. This node's own are few. */
-static bool voting_is_overloaded(const struct replica *r, uint32_t from)
+bool voting_is_overloaded(const struct replica *r, uint32_t from)
 {
     return from != r->self && replica_writes_waiting(r) >= WRITES_WAITING_MAX;
 }
 
-static int voting_persist(struct replica *r, uint64_t number, const struct slot *slot)
+int voting_persist(struct replica *r, uint64_t number, const struct slot *slot)
 {
     const struct acceptor *a = &slot->acceptor;
     struct durable record = {
@@ -52,8 +51,7 @@ static int voting_find(struct replica *r, uint32_t from, const struct message *m
     return learning_tell(r, from, m->slot, m->ballot, slot->chosen, true);
 }
 
-/* Replies wait for all writes queued so far, also when this request changed nothing. */
-static uint64_t voting_reply_waits_for(const struct replica *r)
+uint64_t voting_reply_waits_for(const struct replica *r)
 {
     return PLANTED(PLANTED_ANSWER_BEFORE_SYNC) ? 0 : r->write_sequence;
 }
