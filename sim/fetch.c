@@ -1,7 +1,7 @@
 /*
  * fetch.c -- a node answers FETCH from its disk, as the call FetchChosen does.
  *
- * docs/protocol.md, section 3: slots that hold NOOP are handed on as intervals.
+ * docs/protocol.md, section 7: slots that hold NOOP are handed on as intervals.
  */
 #include <assert.h>
 #include <string.h>

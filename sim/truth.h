@@ -14,7 +14,7 @@
  *   equal state hash at equal applied slot;
  *   an answered write is in the log, in the slot that the answer names, with all below it chosen.
  *
- * And in coordinated mode (docs/protocol.md, section 3):
+ * And in coordinated mode (docs/protocol.md, section 7):
  *
  *   round 0 is the coordinator's, once in all its lives, in a slot that its disk had reserved and
  *   that was not reserved before it started; so are skips, which never cover what was proposed in;

@@ -1,7 +1,7 @@
 /*
  * truth_rules.c -- see truth.h: who may propose what in which slot.
  *
- * The rules of coordinated mode (docs/protocol.md, section 3) as seen from outside: C2, what may
+ * The rules of coordinated mode (docs/protocol.md, section 7) as seen from outside: C2, what may
  * be proposed at round >= 1; C1 and C9, which slots a coordinator may use; C3, which it may skip.
  */
 #include <assert.h>

@@ -3,7 +3,7 @@
  *
  * The slots of one coordinator are every n-th one. Skips, range promises and NOOPs that fill whole
  * ranges speak of such runs. An interval says itself which slots it means: nobody works out for
- * somebody else's interval who coordinates what (docs/protocol.md, section 1).
+ * somebody else's interval who coordinates what (docs/protocol.md, section 7).
  */
 #ifndef DKV_PAXOS_INTERVAL_H
 #define DKV_PAXOS_INTERVAL_H

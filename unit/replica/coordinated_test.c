@@ -1,5 +1,5 @@
 /*
- * coordinated_test.c -- the rules of coordinated mode, one test each: docs/protocol.md, section 3.
+ * coordinated_test.c -- the rules of coordinated mode, one test each: docs/protocol.md, section 7.
  */
 #include "../unit.h"
 
