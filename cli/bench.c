@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "base/number.h"
 #include "cli/bench/generator.h"
 #include "cli/bench/report.h"
 #include "cli/commands.h"
@@ -67,9 +68,9 @@ static int parse_mix(const char *text, uint32_t *out_puts, uint32_t *out_gets)
     if (slash == NULL)
         return ERR_INVALID;
     char *left = text_format("%.*s", (int)(slash - text), text);
-    int err = text_parse_number(left, &puts);
+    int err = number_parse(left, &puts);
     free(left);
-    if (err != 0 || text_parse_number(slash + 1, &gets) != 0)
+    if (err != 0 || number_parse(slash + 1, &gets) != 0)
         return ERR_INVALID;
     if (puts > 1000000 || gets > 1000000 || puts + gets == 0)
         return ERR_INVALID;

@@ -1,5 +1,6 @@
 /* rules.c -- see rules.h. */
 #include "cli/rules.h"
+#include "base/number.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ const char *rules_direction_name(enum wire_direction direction)
 static int parse_peer(const char *text, uint32_t *out)
 {
     uint64_t number = 0;
-    if (text_parse_number(text, &number) != 0 || number == 0 || number > UINT32_MAX)
+    if (number_parse(text, &number) != 0 || number == 0 || number > UINT32_MAX)
         return ERR_INVALID;
     *out = (uint32_t)number;
     return 0;

@@ -1,5 +1,6 @@
 /* table.c -- see table.h. */
 #include "cli/table.h"
+#include "base/number.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -245,7 +246,7 @@ int cli_number(const struct cli *cli, const char *name, uint64_t min, uint64_t m
     uint64_t number = 0;
     if (text == NULL)
         return 0;
-    if (text_parse_number(text, &number) != 0 || number < min || number > max) {
+    if (number_parse(text, &number) != 0 || number < min || number > max) {
         cli_usage(cli, "--%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'", name, min,
                   max, text);
         return ERR_INVALID;

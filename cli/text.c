@@ -142,23 +142,6 @@ char *text_hex(struct bytes b)
 
 /* ---- From people --------------------------------------------------------------------------- */
 
-int text_parse_number(const char *text, uint64_t *out)
-{
-    uint64_t number = 0;
-    if (*text == '\0')
-        return ERR_INVALID;
-    for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9')
-            return ERR_INVALID;
-        uint64_t digit = (uint64_t)(*text - '0');
-        if (number > (UINT64_MAX - digit) / 10)
-            return ERR_INVALID;
-        number = number * 10 + digit;
-    }
-    *out = number;
-    return 0;
-}
-
 /* Digits, perhaps with a point among them, and where they end. No sign, exponent or locale. */
 static int parse_decimal(const char *text, const char **out_end, double *out)
 {

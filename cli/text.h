@@ -39,9 +39,6 @@ char *text_hex(struct bytes b);
 
 /* ---- From people --------------------------------------------------------------------------- */
 
-/* Decimal digits and nothing else. ERR_INVALID. */
-int text_parse_number(const char *text, uint64_t *out) MUST_CHECK;
-
 /* "50ms", "1.5s", "2m", "1h", "100us": whole milliseconds, at most a day; "100us" is 1 ms: rounded
  * up, so that only 0 is 0. ERR_INVALID. */
 int text_parse_duration(const char *text, uint32_t *out_ms) MUST_CHECK;

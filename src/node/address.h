@@ -1,5 +1,5 @@
 /*
- * address.h -- words that people write: "host:port", numbers, sizes.
+ * address.h -- words that people write: "host:port", and sizes.
  *
  * Pure text; nothing is resolved. Any thread.
  */
@@ -25,12 +25,6 @@ bool address_is_loopback(const char *address);
 
 /* The same text, but localhost is 127.0.0.1. */
 bool address_equal(const char *a, const char *b);
-
-/* Decimal digits and nothing else. ERR_INVALID: it is none, or passes 64 bits. */
-int number_parse(const char *text, uint64_t *out) MUST_CHECK;
-
-/* The same, of the characters before end. */
-int number_parse_until(const char *text, const char *end, uint64_t *out) MUST_CHECK;
 
 /* A number, perhaps with K, M, G or T behind it: times 1024 to the 1, 2, 3 or 4. ERR_INVALID. */
 int size_parse(const char *text, uint64_t *out) MUST_CHECK;

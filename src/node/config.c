@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/number.h"
+
 enum place {
     AT_ID,
     AT_ADDR,

@@ -89,21 +89,6 @@ static void test_sizes(void **state)
     }
 }
 
-static void test_numbers(void **state)
-{
-    (void)state;
-    uint64_t n = 7;
-    static const char *const bad[] = {
-        "", "-1", "+1", "1 ", " 1", "0x1", "1.0", "18446744073709551616", "99999999999999999999"};
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(text_parse_number(bad[i], &n), ERR_INVALID);
-    assert_int_equal(n, 7);
-    assert_int_equal(text_parse_number("0", &n), 0);
-    assert_int_equal(n, 0);
-    assert_int_equal(text_parse_number("18446744073709551615", &n), 0);
-    assert_true(n == UINT64_MAX);
-}
-
 static void test_durations(void **state)
 {
     (void)state;
@@ -197,10 +182,9 @@ static void test_client_ids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_printable),  cmocka_unit_test(test_shell_quote),
-        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_durations),  cmocka_unit_test(test_ratios),
-        cmocka_unit_test(test_client_ids),
+        cmocka_unit_test(test_printable), cmocka_unit_test(test_shell_quote),
+        cmocka_unit_test(test_sizes),     cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_ratios),    cmocka_unit_test(test_client_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
