@@ -159,7 +159,7 @@ class Voters(case.Case):
                       after=before[3])
         for node_id in (1, 2):
             nodes.node(node_id).wait_log(
-                r"this node refuses node 3: .*cannot replace a voter.*others go on without it",
+                r"node \d refuses node 3: .*cannot replace a voter.*others go on without it",
                 after=before[node_id])
         # The first call may go to the connection of the node that was killed.
         health = cluster.wait_until("it answers", lambda: lost.client.health(wait=True))

@@ -149,7 +149,8 @@ uint64_t peers_next_ns(const struct node *n);
 
 /* ---- links.c ------------------------------------------------------------------------------- */
 
-/* End an incoming stream, and say why to the other side. Harmless when it is gone. */
+/* End an incoming stream, and say why to the other side and in the log. Harmless when it is gone.
+ */
 void links_refuse(struct node *n, uint64_t number, const char *text);
 
 /* End the streams that did not begin with a Hello in time: they take the room of peers. */

@@ -76,8 +76,10 @@ void links_refuse(struct node *n, uint64_t number, const char *text)
 {
     for (struct list *l = n->links.next; l != &n->links; l = l->next) {
         struct link *link = LIST_ENTRY(l, struct link, in_node);
-        if (link->number == number)
+        if (link->number == number) {
+            link_warn(link, "", text);
             link_end(link, RPC_FAILED_PRECONDITION, text);
+        }
     }
 }
 

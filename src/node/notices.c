@@ -36,8 +36,6 @@ static void notice_refuse(struct node *n, const struct notice *notice)
     unsigned peer = n->config.members.ids[notice->peer];
     const char *why = refusal_text(notice->refusal);
     n->peers[notice->peer].we_refuse = notice->refusal;
-    log_line(LOG_WARN, LOG_FIELDS(log_u64("peer", peer)), "this node refuses node %u: %s", peer,
-             why);
     char text[RPC_TEXT_SIZE_MAX + 1];
     snprintf(text, sizeof(text), "node %u refuses node %u: %s", (unsigned)n->config.id, peer, why);
     links_refuse(n, notice->link, text);
