@@ -39,7 +39,7 @@ static const struct setting table[PLACES] = {
                   false},
     [AT_DATA_DIR] = {"data-dir", "DIR", "where the data lives (data/node-N)", false},
     [AT_CLUSTER] = {"cluster", "NAME", "the same on all members (dkv)", false},
-    [AT_MODE] = {"mode", "classic|coordinated", "of a new directory, which keeps it (classic)",
+    [AT_MODE] = {"mode", "classic|coordinated", "of a new directory, which keeps it (coordinated)",
                  false},
     [AT_LISTEN_ANY] = {"listen-any", NULL, "without HOST listen on every interface", false},
     [AT_INSECURE] = {"insecure", NULL, "allow an address that others can reach, without TLS",
@@ -267,11 +267,11 @@ static bool cluster_name_is_valid(const char *name)
 static int take_mode(const struct settings *s, struct config *c, char *message)
 {
     const char *mode = settings_get(s, AT_MODE);
-    c->mode = MODE_CLASSIC;
+    c->mode = MODE_COORDINATED;
     c->mode_given = mode != NULL;
-    if (mode != NULL && strcmp(mode, mode_name(MODE_COORDINATED)) == 0)
-        c->mode = MODE_COORDINATED;
-    else if (mode != NULL && strcmp(mode, mode_name(MODE_CLASSIC)) != 0)
+    if (mode != NULL && strcmp(mode, mode_name(MODE_CLASSIC)) == 0)
+        c->mode = MODE_CLASSIC;
+    else if (mode != NULL && strcmp(mode, mode_name(MODE_COORDINATED)) != 0)
         return complain(s, AT_MODE, message, "is \"%.60s\": classic or coordinated", mode);
     return 0;
 }

@@ -61,7 +61,7 @@ static void test_three_nodes(void **state)
     assert_true(c.map_size == 1 << 30);
     assert_int_equal(c.queue_ops, 16384);
     assert_false(c.mode_given);
-    assert_int_equal(c.mode, MODE_CLASSIC);
+    assert_int_equal(c.mode, MODE_COORDINATED);
     assert_false(c.faults_enabled);
 }
 

@@ -113,7 +113,7 @@ int world_teardown(void **state)
 
 void world_open(struct world *w, uint32_t count, bool faults_enabled)
 {
-    world_open_mode(w, MODE_CLASSIC, count, faults_enabled);
+    world_open_mode(w, MODE_COORDINATED, count, faults_enabled);
 }
 
 void world_open_mode(struct world *w, enum mode mode, uint32_t count, bool faults_enabled)
