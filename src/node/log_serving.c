@@ -10,6 +10,8 @@
 #include "node/internal.h"
 
 #define SLOTS_MAX 1024 /* Of one answer. */
+/* On the loop so many slots are looked at, most of which may have nothing to show. */
+#define SLOTS_WALKED_MAX 4096
 
 /* One slot, from memory or from disk. */
 struct row {
@@ -185,7 +187,8 @@ static int request_take_memory(struct node *n, struct request *r)
     if (r->rows == NULL)
         return ERR_NO_MEMORY;
     uint64_t slot = r->wire.from;
-    for (; slot <= r->wire.to && r->rows_count < r->wire.limit; slot++) {
+    uint64_t end = slot + SLOTS_WALKED_MAX;
+    for (; slot <= r->wire.to && slot < end && r->rows_count < r->wire.limit; slot++) {
         struct slot_view view;
         replica_get_slot(n->replica, slot, &view);
         if (!view.in_memory)
@@ -224,15 +227,16 @@ static void request_on_mail(struct mail *mail, void *owner)
     w->to = w->to > 0 && w->to < last ? w->to : last;
     w->limit = w->limit > 0 && w->limit < SLOTS_MAX ? w->limit : SLOTS_MAX;
     r->on_disk = w->from <= status.durable_applied;
+    if (!reads_begin(n)) {
+        request_fail(r, RPC_RESOURCE_EXHAUSTED, "too many read the log at once: try again");
+        return;
+    }
     if (r->on_disk && w->to > status.durable_applied) {
         w->to = status.durable_applied;
         r->next = status.durable_applied + 1;
     } else if (!r->on_disk && request_take_memory(n, r) != 0) {
+        reads_end(n);
         request_fail(r, RPC_RESOURCE_EXHAUSTED, "no memory");
-        return;
-    }
-    if (!reads_begin(n)) {
-        request_fail(r, RPC_RESOURCE_EXHAUSTED, "too many read the log at once: try again");
         return;
     }
     r->mail.run = request_encode;
