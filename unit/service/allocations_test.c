@@ -24,7 +24,7 @@
 #define LOTS 200  /* and so many lots at most. */
 #define KEYS 16
 
-static enum mode mode = MODE_CLASSIC;
+static enum mode mode;
 
 /* ---- Counting ------------------------------------------------------------------------------ */
 

@@ -14,7 +14,7 @@
 
 #define WAIT_NS (5 * MONOTIME_S)
 
-static enum mode mode = MODE_CLASSIC;
+static enum mode mode;
 
 static int setup(void **state)
 {

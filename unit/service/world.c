@@ -91,8 +91,8 @@ void world_begin(void)
 
 enum mode world_mode(int argc, char **argv)
 {
-    bool is_coordinated = argc > 1 && strcmp(argv[1], mode_name(MODE_COORDINATED)) == 0;
-    return is_coordinated ? MODE_COORDINATED : MODE_CLASSIC;
+    bool is_classic = argc > 1 && strcmp(argv[1], mode_name(MODE_CLASSIC)) == 0;
+    return is_classic ? MODE_CLASSIC : MODE_COORDINATED;
 }
 
 struct world world;

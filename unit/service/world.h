@@ -33,17 +33,17 @@ struct world {
 /* What a test program does first: only errors are logged, and signals are no business of ours. */
 void world_begin(void);
 
-/* The mode that the program's first argument names; without one, classic. */
+/* The mode that the program's first argument names; without one, coordinated. */
 enum mode world_mode(int argc, char **argv);
 
-/* The cluster of a whole program: fixtures of cmocka for one of a single node, in classic mode. */
+/* The cluster of a whole program: fixtures of cmocka for one of a single node. */
 extern struct world world;
 int world_setup_alone(void **state);
 int world_teardown(void **state);
 
 /*
  * Start `count` nodes on free ports, with empty directories, and wait until all are ready. In
- * classic mode, or in the one given.
+ * coordinated mode, or in the one given.
  */
 void world_open(struct world *w, uint32_t count, bool faults_enabled);
 void world_open_mode(struct world *w, enum mode mode, uint32_t count, bool faults_enabled);

@@ -180,6 +180,11 @@ static void test_a_directory_keeps_its_mode(void **state)
     assert_int_equal(fixture_setup(state), 0);
     acceptor_store_close(fixture_open(fixture_dir));
     assert_mode_refused(MODE_COORDINATED, "made for mode classic, and keeps it");
+    options = options_of(MODE_COORDINATED);
+    options.keep_mode = true;
+    assert_int_equal(acceptor_store_open(&options, &s, &error), 0);
+    assert_int_equal(acceptor_store_identity(s)->mode, MODE_CLASSIC);
+    acceptor_store_close(s);
 }
 
 /* ---- What they say of slots ------------------------------------------------------------- */
