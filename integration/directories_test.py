@@ -5,6 +5,7 @@ import subprocess
 
 import case
 import cluster
+from calls import paxos_pb2
 
 VALUE = b"this value is looked for in the file, and damaged there"
 
@@ -170,6 +171,34 @@ class Directories(case.Case):
         verify(0, r"[1-9]\d* records, 0 bad", self.node.directory)
         verify(1, r"not a data directory of dkv", self.nodes.directory)
         self.starts()
+
+
+class Modes(case.Case):
+    """Nodes that are told of no mode, be it by a flag or by the environment."""
+
+    def starts_in(self, node, mode, *flags):
+        node.start(*flags, prefix=["env", "-u", "DKV_MODE"])
+        node.wait_ready()
+        self.assertEqual(node.status().mode, mode)
+
+    def check(self, mode, other, *flags):
+        node = self.cluster(count=1, start=False).node(1)
+        self.starts_in(node, mode, *flags)
+        node.client.put(b"key", VALUE)
+        node.kill()
+        node.start("--mode", other)
+        self.assertEqual(node.wait_exit(), 1)
+        self.assertRegex(node.log_text(), r"made for mode \w+, and keeps it")
+        self.starts_in(node, mode)
+        self.assertEqual(node.client.get(b"key").value, VALUE)
+
+    def test_the_default(self):
+        """A new directory is for coordinated mode, and keeps that."""
+        self.check(paxos_pb2.MODE_COORDINATED, "classic")
+
+    def test_classic(self):
+        """A directory that was made for classic mode keeps that, whatever the default is now."""
+        self.check(paxos_pb2.MODE_CLASSIC, "coordinated", "--mode", "classic")
 
 
 if __name__ == "__main__":
