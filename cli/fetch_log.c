@@ -303,9 +303,9 @@ const struct command_entry command_fetch_log = {
                 "dkv-cli fetch-log --addr localhost:5001 --from 1 --to 100 -o json",
     .notes =
         "Ballots are ROUND.NODE.BOOT. A slot is open until the node knows what was chosen.\n"
-        "Slots that this node has not touched are left out. Of the votes a node knows its own,\n"
-        "and those for what it proposed since its last checkpoint. Without --addr the first of\n"
-        "the endpoints is asked.",
+        "Slots that this node has not touched are left out. Of the slots since its last\n"
+        "checkpoint a node knows the votes that it has heard of (in classic mode: for what it\n"
+        "proposed), else its own. Without --addr the first of the endpoints is asked.",
     .flags = COMMAND_CLUSTER,
     .options = options,
     .options_count = sizeof(options) / sizeof(options[0]),

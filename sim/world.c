@@ -260,7 +260,7 @@ static void world_prompt_phase(struct world *w)
         world_probe(w, limit_ns);
 }
 
-/* Protocol, section 8, bug 38: one pair is cut, all must go on answering. */
+/* Planted bug 38: one pair is cut, all must go on answering. */
 static void world_pair_phase(struct world *w)
 {
     if (!w->mix.pair_phase || w->faults.wipes > 0 || w->failed)

@@ -56,7 +56,7 @@ static void request_fail(struct request *r, enum rpc_status status, const char *
     request_free(r);
 }
 
-/* This node itself, and, where it was the proposer, whoever told it. */
+/* This node itself, and whoever told it (in classic mode: where it was the proposer). */
 static struct member_set voters_of(const struct node *n, const struct slot_view *view)
 {
     struct member_set voters = {0};

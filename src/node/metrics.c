@@ -130,9 +130,13 @@ static void report_protocol(struct report *r, const struct replica_status *statu
     counter(r, "catchup_entries_applied",
             "Slots whose value came from a peer after it was chosen, and applied",
             s->catchup_total);
-    counter(r, "refused_ballots_total", "Own attempts that a higher ballot refused",
+    counter(r, "refused_ballots_total",
+            "Own attempts (coordinated mode: to take slots over) that a higher ballot refused",
             s->refused_total);
-    counter(r, "recovered_slots_total", "Holes that this node set out to fill", s->recovered_total);
+    counter(r, "recovered_slots_total",
+            "Holes that this node set out to fill (coordinated mode: attempts to take over a run "
+            "of a member's slots)",
+            s->recovered_total);
     counter(r, "skipped_slots_total", "Own slots skipped, in coordinated mode", s->skipped_total);
     counter(r, "asked_total",
             "Questions about slots that nothing was known of, in coordinated mode", s->asked_total);
@@ -145,8 +149,9 @@ static void report_protocol(struct report *r, const struct replica_status *statu
                s->batches_total > 0 ? (double)s->batch_ops_total / (double)s->batches_total : 0);
     gauge(r, "queued_ops", "Operations under way", s->queued_ops);
     gauge(r, "queued_bytes", "Bytes of them", s->queued_bytes);
-    gauge(r, "log_memory_bytes", "Log in memory", s->log_bytes);
-    gauge(r, "frontier_index", "Highest slot in which anything was seen", status->frontier);
+    gauge(r, "log_memory_bytes", "Values of the log in memory, without its slots", s->log_bytes);
+    gauge(r, "frontier_index", "Highest slot known to hold a value, or that somebody waits for",
+          status->frontier);
     gauge(r, "durable_applied_index", "Slot of the last checkpoint on disk",
           status->durable_applied);
 }

@@ -24,7 +24,7 @@
 
 enum mode {
     MODE_CLASSIC = 1,     /* docs/protocol.md, section 2. */
-    MODE_COORDINATED = 2, /* Section 3. */
+    MODE_COORDINATED = 2, /* Section 7. */
 };
 
 /* "classic", "coordinated"; "unknown". Static. */
@@ -80,8 +80,8 @@ struct hello {
     uint8_t disk_id[DISK_ID_SIZE];  /* The sender's. */
     uint8_t recorded[DISK_ID_SIZE]; /* What the sender has durably recorded of the receiver's
                                        disk_id; all zero when nothing. */
-    /* What the sender has ever seen of the receiver: if it is more than the receiver's disk knows
-       of, that disk went back in time. */
+    /* What the sender has seen of the receiver since its start: if it is more than the receiver's
+       disk knows of, that disk went back in time. */
     uint64_t seen_boot;
     uint64_t seen_slot; /* Coordinated mode: highest own slot the receiver used. */
 };

@@ -7,7 +7,7 @@
  *   admitting.c  clients' operations come in          restoring.c from disk to memory
  *   persisting.c what goes to disk, checkpoints      reading.c   quorum reads
  *
- * Of classic mode only: proposing.c, and the holes of learning.c. Of coordinated mode only:
+ * Of classic mode only: attempts in proposing.c, holes in learning.c. Of coordinated mode only:
  *
  *   coordinating.c own slots: use, skip, reserve      accepting.c the acceptor over intervals
  *   watching.c   who is silent, what is missing       revoking.c  other nodes' slots, taken over
@@ -101,7 +101,7 @@ struct watch {
 /* An attempt of this node's to decide a run of one member's slots. */
 struct revocation {
     struct revoker revoker;
-    uint64_t due_ns; /* When to ask again who has not answered. */
+    uint64_t due_ns; /* When to say again what was said last. */
     uint64_t wait_ns;
 };
 
@@ -134,7 +134,7 @@ struct peer {
     struct progress progress;
     uint64_t heartbeat_ns; /* When our progress was last sent to it. */
     uint64_t hello_due_ns; /* No Hello is asked for before then. */
-    uint64_t seen_boot;    /* The highest boot ever seen of it, */
+    uint64_t seen_boot;    /* The highest boot seen of it since this node's start, */
     uint64_t seen_slot;    /* and the highest own slot that it used. */
     /* Coordinated mode: our skips, as far as the peer is known to know them. */
     uint64_t skips_known;  /* Its word: our lowest slot that it knows nothing of. */
@@ -179,7 +179,7 @@ struct replica {
 
     struct slots slots;
     uint64_t highest;      /* Slot: the highest seen in any message, or used. */
-    uint64_t frontier;     /* Slot: see docs/protocol.md, section 2, rule 7. */
+    uint64_t frontier;     /* Slot: see docs/protocol.md, section 2, rule 7, and section 7. */
     uint64_t chosen_to;    /* All slots up to here are chosen. Invariant: >= applied. */
     uint64_t voted_to;     /* The highest slot in which this node accepted anything but NOOP. */
     uint64_t persisted_to; /* chosen_to as last handed to the disk. */
@@ -214,7 +214,7 @@ struct replica {
     uint64_t uneasy_from_ns; /* Since when this node has been late again and again, */
     uint64_t uneasy_ns;      /* and when it last was. */
     uint64_t stuck_value_ns; /* Since when its value is waited for. */
-    uint64_t echoed_ns;      /* When Accepts of others' were last said again. */
+    uint64_t echoed_ns;      /* When Accepts were last said again because the log was stuck. */
     uint64_t stuck_fetch_ns; /* Not to be fetched before. */
     uint64_t calm_ns; /* Nobody's silence counts from before this: this node itself was late. */
     uint64_t calmed_commit_ns; /* The commit that was reason for it last. */
@@ -280,7 +280,7 @@ static inline uint64_t replica_slot_of(const struct replica *r, uint32_t index, 
 int replica_post_all(struct replica *r, bool self_too, const struct message *m,
                      uint64_t wait_for) MUST_CHECK;
 
-/* A value was seen in that slot: section 7, "Frontier". */
+/* A value was seen in that slot, or somebody waits for it: section 7, "Frontier". */
 static inline void replica_raise_frontier(struct replica *r, uint64_t slot)
 {
     r->frontier = max_u64(r->frontier, slot);
@@ -361,9 +361,9 @@ void coordinating_on_durable(struct replica *r);
 int coordinating_on_peer_up(struct replica *r, uint32_t peer) MUST_CHECK;
 /* Somebody takes over own slots: rule C8. */
 int coordinating_on_revoked(struct replica *r, struct interval interval) MUST_CHECK;
-/* The peer knows nothing of our slot `known`, but of all lower ones. */
 int coordinating_on_skip(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
 int coordinating_on_refused(struct replica *r, const struct message *m) MUST_CHECK;
+/* The peer knows nothing of our slot `known`, but of all lower ones. */
 void coordinating_on_skipped(struct replica *r, uint32_t from, uint64_t known);
 void coordinating_on_progress(struct replica *r, uint32_t from, const struct progress *p);
 

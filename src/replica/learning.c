@@ -170,7 +170,8 @@ int learning_on_learn(struct replica *r, const struct message *m)
     if (v != NULL)
         return v == m->value ? learning_catch_up(r, m->slot, v) : learning_decide(r, m->slot, v);
     if (slot->hole_due_ns == 0 || slot->hole_due_ns > r->now_ns)
-        slot->hole_due_ns = r->now_ns; /* Decided, and we lack the value: ask at once. */
+        slot->hole_due_ns =
+            r->now_ns; /* Decided, and we lack the value: ask at once (classic mode). */
     return 0;
 }
 

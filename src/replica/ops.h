@@ -23,7 +23,7 @@ struct op {
     struct list link; /* In one queue or one batch. */
     struct heap_node deadline;
     uint64_t handle;
-    uint64_t min_slot; /* Of a sequential read. */
+    uint64_t min_slot; /* Of a sequential read, or what a quorum read has found out. */
     enum op_kind kind;
     bool proposed; /* It was in an Accept whose slot is not known to be resolved otherwise. */
     bool answered;

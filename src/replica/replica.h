@@ -45,11 +45,11 @@ struct replica_tuning {
     uint64_t queue_bytes_max;    /* Bytes of them: 64 MiB. */
     uint64_t alpha;              /* Nobody acts on a slot above applied + alpha: 65,536; at least
                                     2 * (reserve_slots + 2 * ahead_slots_max). */
-    uint64_t reserve_slots;      /* Own slots are reserved in chunks of so many: 16,384. */
+    uint64_t reserve_slots;      /* Reserved so many slots ahead: 16,384. */
     uint64_t ahead_slots_min;    /* So many slots an idle node skips ahead, and so many are taken
                                     over, at first: 64; */
     uint64_t ahead_slots_max;    /* and at most: 4,096. */
-    uint64_t hedge_min_ns;       /* How long a hole is left alone, at least: 10 ms, */
+    uint64_t hedge_min_ns;       /* Classic mode: how long a hole is left alone, at least: 10 ms, */
     uint64_t hedge_max_ns;       /* and at most: 200 ms; up to as much again at random. */
     uint64_t heartbeat_ns;       /* 100 ms */
     uint64_t checkpoint_slots;   /* A checkpoint after so many slots that are not NOOP (10,000), or
@@ -197,7 +197,8 @@ void replica_close(struct replica *r);
 /*
  * What the disk holds, before replica_start, in this order: the state, into replica_machine, up to
  * and with machine_restore_head (or nothing, when there is no checkpoint); then in any order the
- * VOTE and LEARNT records of slots above its applied slot, the CHOSEN_TO record, and PEER records.
+ * all other records: those of slots and intervals above its applied slot, CHOSEN_TO, RESERVED,
+ * ADMITTED and PEER.
  * Takes references of its own. ERR_NO_MEMORY; ERR_CORRUPT when the records contradict each other.
  */
 int replica_restore(struct replica *r, const struct durable *record) MUST_CHECK;
@@ -268,8 +269,8 @@ void replica_get_status(const struct replica *r, struct replica_status *out_stat
 bool replica_is_pressed(const struct replica *r);
 
 /*
- * What this node holds of one slot. voters: who is known to have accepted at `voted_at`; a proposer
- * hears of that, others do not.
+ * What this node holds of one slot. voters: who is known to have accepted at `voted_at`. In classic
+ * mode only the proposer hears of that, in coordinated mode all do.
  */
 struct slot_view {
     bool in_memory; /* Else nothing below says anything: look at the disk. */

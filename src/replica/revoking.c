@@ -1,11 +1,11 @@
 /*
  * revoking.c -- another node's slots are taken over, a whole run at once.
  *
- * docs/protocol.md, section 7, rules C2 and C7, "Range"; Mencius (OSDI'08), "revocation". Phase 1
- * at a fresh round above 0 for all slots of the run; then what must be adopted is proposed slot by
- * slot, and NOOP in all others. Nothing else enters at these rounds, this node's own operations
- * neither: a slot that its coordinator skipped holds NOOP for whoever has heard of the skip, and
- * must for everybody else.
+ * docs/protocol.md, section 7, rules C2 and C7, "Taking over"; Mencius (OSDI'08), "revocation".
+ * Phase 1 at a fresh round above 0 for all slots of the run; then what must be adopted is proposed
+ * slot by slot, and NOOP in all others. Nothing else enters at these rounds, this node's own
+ * operations neither: a slot that its coordinator skipped holds NOOP for whoever has heard of the
+ * skip, and must for everybody else.
  *
  * A refused attempt is dropped. If the slots are still a hole when a rival has had its time, they
  * are tried again, at a higher round.
@@ -184,7 +184,7 @@ static void revoking_wait(struct replica *r, uint32_t index)
 
 /*
  * A rival gets the time that it needs: two commits and more, as long as they take now. Each attempt
- * that is lost doubles it, up to a few commits or some ten milliseconds: in bad times many are
+ * that is lost doubles it, up to a few commits or some tens of ms: in bad times many are
  * lost, and the cluster is to go on soon when they are over. So it is worked out anew each time.
  * Some chance is in it however long it is, or all would set out at once again.
  */

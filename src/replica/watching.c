@@ -228,7 +228,7 @@ int watching_ask_rest(struct replica *r)
     return 0;
 }
 
-/* is_silent: else the member did what it had to, and nothing is taken over ahead of it. */
+/* is_silent: else the member did what it had to; no more is taken over the next time. */
 static int watching_revoke(struct replica *r, uint32_t index, uint64_t first, bool is_silent)
 {
     struct watch *w = &r->watches[index];

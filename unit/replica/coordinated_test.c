@@ -111,7 +111,7 @@ static void what_comes_meanwhile_is_gathered(void **state)
     bench_close(b);
 }
 
-/* Section 8, row 34. */
+/* Planted bug 34. */
 static void an_idle_cluster_stands_still(void **state)
 {
     (void)state;
@@ -231,7 +231,7 @@ static bool lose_between_1_and_2(const struct bench *b, const struct bench_lette
     return l->from + l->to == 1;
 }
 
-/* Section 8, row 38. */
+/* Planted bug 38. */
 static void one_link_down_starves_nobody(void **state)
 {
     (void)state;
