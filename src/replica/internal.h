@@ -86,6 +86,7 @@ struct watch {
     uint64_t sample_slot; /* The time until `known` passes this is being taken; 0: none is. */
     uint64_t sample_ns;
     struct delays passing; /* How long it takes until the member's position passes an Accept. */
+    bool heard;            /* It gave a sign of life since others were asked about it. */
     bool relayed;          /* What was last missing of it came from others. */
     bool suspected;        /* Its slots were taken over, and it has not been heard of since. */
     uint64_t suspect_ns;   /* When it began to hold back what is ahead; 0: it does not. */

@@ -67,6 +67,7 @@ void watching_on_sign(struct replica *r, uint32_t index, bool proposes)
     struct watch *w = &r->watches[index];
     w->suspected = false;
     w->relayed = false;
+    w->heard = true;
     w->suspect_ns = 0;
     if (proposes)
         w->width = r->options.tuning.ahead_slots_min;
@@ -163,7 +164,7 @@ void watching_advance(struct replica *r, uint32_t index)
             break;
         w->known += n;
     }
-    if (w->known != before && w->ask_due_ns != 0 && w->known > w->revoked_to + n) {
+    if (w->known != before && w->ask_due_ns != 0 && !w->heard && w->known > w->revoked_to + n) {
         /* We cannot hear it, but somebody can: it lives. */
         w->relayed = true;
         w->suspected = false;
@@ -197,6 +198,8 @@ static int watching_ask(struct replica *r, uint32_t index)
         replica_wake_at(r, due);
         return 0;
     }
+    if (w->ask_due_ns == 0)
+        w->heard = false;
     w->ask_wait_ns = w->ask_due_ns == 0 ? ASK_AGAIN_NS : 2 * w->ask_wait_ns;
     w->ask_wait_ns = min_u64(w->ask_wait_ns, ASK_WAIT_MAX_NS);
     w->ask_due_ns = r->now_ns + w->ask_wait_ns;
