@@ -256,6 +256,8 @@ static int coordinating_propose(struct replica *r, uint64_t number)
         TRY(coordinating_skip_to(r, number - 1, &skipped));
     struct slot *slot = NULL;
     TRY(slots_get(&r->slots, number, &slot));
+    /* What leaves anyway saves a question. */
+    list_splice_back(&r->reads, &r->quorum_queue);
     TRY(proposing_gather(r, slot));
     struct batch *b = slot->batch;
     b->slot = number;
@@ -294,10 +296,14 @@ static bool coordinating_gathers(struct replica *r)
 static int coordinating_propose_all(struct replica *r)
 {
     const struct replica_tuning *t = &r->options.tuning;
+    r->own.gathers = false;
     while (proposing_has_work(r)) {
         r->own.busy_ns = r->now_ns;
         if (r->batches >= t->pipeline_max || r->batches_bytes >= t->pipeline_bytes_max ||
-            proposing_is_paced(r) || coordinating_gathers(r))
+            proposing_is_paced(r))
+            return 0;
+        r->own.gathers = coordinating_gathers(r);
+        if (r->own.gathers)
             return 0;
         coordinating_pass_decided(r);
         uint64_t number = coordinating_next_slot(r);

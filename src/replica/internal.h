@@ -74,6 +74,7 @@ struct coordination {
     uint64_t ahead;            /* How far the last skip ahead went; 0: none since a proposal. */
     uint64_t busy_ns;          /* When there was last something to propose. */
     uint64_t proposed_ns;      /* When something was last proposed. */
+    bool gathers;              /* What waits is left to grow: see coordinating_gathers. */
     struct list inflight;      /* struct batch: proposed at round 0, slot not resolved. */
 };
 

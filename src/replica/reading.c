@@ -6,7 +6,9 @@
  * before the read began was accepted by a majority, so the maximum is no lower than its slot. The
  * read waits until that is applied here, and then reads here.
  *
- * One question is under way at a time; reads that come meanwhile share the next one.
+ * One question is under way at a time; reads that come meanwhile share the next one. In coordinated
+ * mode those that wait when a value of this node's own leaves go along with it, as barrier reads:
+ * that costs nothing, and while a value is gathered they are not asked for.
  */
 #include "base/planted.h"
 #include "replica/internal.h"
@@ -74,7 +76,7 @@ int reading_tick(struct replica *r)
     struct quorum_read *q = &r->quorum;
     if (q->number != 0 && list_is_empty(&q->reads))
         q->number = 0; /* All of them have run out of time. */
-    if (q->number == 0 && !list_is_empty(&r->quorum_queue)) {
+    if (q->number == 0 && !list_is_empty(&r->quorum_queue) && !r->own.gathers) {
         r->quorum_number++;
         q->number = r->quorum_number;
         q->highest = 0;

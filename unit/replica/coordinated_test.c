@@ -284,6 +284,112 @@ static void a_quorum_read_waits_for_what_others_accepted(void **state)
     bench_close(b);
 }
 
+/* What leaves anyway takes them along; what is alone asks. */
+static void quorum_reads_ride_along(void **state)
+{
+    (void)state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.gather_ns = 5 * MS;
+    struct bench *b = bench_open_tuned(3, &tuning, MODE_COORDINATED);
+    bench_put(b, 0, 0, "k", "0"); /* The first one waits for slots to be reserved. */
+    bench_run(b, 20);
+    bench_put(b, 0, 1, "k", "1");
+    bench_get_as(b, 0, 2, "k", CONSISTENCY_QUORUM);
+    bench_run(b, 20);
+    assert_put(b, 1);
+    assert_string_equal(b->answers[2].value, "1");
+    assert_int_equal(b->sent[MESSAGE_READ], 0);
+
+    for (uint32_t i = 0; i < 3; i++)
+        b->stalled[i] = true;
+    for (uint64_t handle = 3; handle <= 5; handle++) {
+        bench_put(b, 0, handle, "k", handle == 5 ? "5" : "3");
+        bench_tick(b, 0);
+    }
+    bench_get_as(b, 0, 6, "k", CONSISTENCY_QUORUM); /* The third write is being gathered. */
+    bench_tick(b, 0);
+    assert_int_equal(b->sent[MESSAGE_READ], 0);
+    for (uint32_t i = 0; i < 3; i++)
+        b->stalled[i] = false;
+    bench_run(b, 20);
+    assert_string_equal(b->answers[6].value, "5");
+    assert_int_equal(b->sent[MESSAGE_READ], 0);
+
+    bench_get_as(b, 0, 7, "k", CONSISTENCY_QUORUM);
+    bench_run(b, 20);
+    assert_string_equal(b->answers[7].value, "5");
+    assert_int_equal(b->sent[MESSAGE_READ], 2);
+    bench_close(b);
+}
+
+/* With all that may be under way under way nothing leaves: then they ask. */
+static void quorum_reads_do_not_wait_for_a_full_pipeline(void **state)
+{
+    (void)state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.pipeline_max = 2;
+    struct bench *b = bench_open_tuned(3, &tuning, MODE_COORDINATED);
+    bench_put(b, 0, 0, "k", "0");
+    bench_run(b, 20);
+    for (uint32_t i = 0; i < 3; i++)
+        b->stalled[i] = true;
+    for (uint64_t handle = 1; handle <= 3; handle++) {
+        bench_put(b, 0, handle, "k", "v");
+        bench_tick(b, 0);
+    }
+    bench_get_as(b, 0, 4, "k", CONSISTENCY_QUORUM);
+    bench_tick(b, 0);
+    assert_int_equal(b->sent[MESSAGE_READ], 2);
+    for (uint32_t i = 0; i < 3; i++)
+        b->stalled[i] = false;
+    bench_run(b, 20);
+    assert_string_equal(b->answers[4].value, "v");
+    bench_close(b);
+}
+
+static struct message late;
+
+/* Node 2 hears of nothing that node 0 says, and nobody answers its questions. */
+static bool lose_of_0_and_questions(const struct bench *b, const struct bench_letter *l)
+{
+    (void)b;
+    if (l->from == 0 && l->to == 2 && l->message.kind == MESSAGE_ACCEPT) {
+        message_fini(&late);
+        late = l->message;
+        value_ref(late.value);
+    }
+    return (l->from == 0 && l->to == 2) || l->message.kind == MESSAGE_ASK;
+}
+
+/* Whose messages are late is heard all the same: others need not be asked about it at once. */
+static void who_is_late_is_not_out_of_hearing(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open_coordinated(3);
+    bench_put(b, 0, 5, "k", "v");
+    bench_put(b, 1, 6, "k", "v");
+    bench_run(b, 20);
+    b->lose = lose_of_0_and_questions;
+    uint64_t asked = b->sent[MESSAGE_ASK];
+    bench_put(b, 0, 1, "k", "v");
+    bench_run(b, 1);
+    bench_put(b, 1, 2, "k", "v");
+    bench_run(b, 5);
+    assert_true(b->sent[MESSAGE_ASK] > asked);
+    bench_say(b, 0, 2, late);
+    bench_tick(b, 2);
+    asked = b->sent[MESSAGE_ASK];
+    bench_put(b, 0, 3, "k", "v");
+    bench_run(b, 1);
+    bench_put(b, 1, 4, "k", "v");
+    bench_run(b, 2);
+    assert_int_equal(b->sent[MESSAGE_ASK], asked);
+    bench_run(b, 3);
+    assert_true(b->sent[MESSAGE_ASK] > asked);
+    message_fini(&late);
+    bench_close(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +405,9 @@ int main(void)
         cmocka_unit_test(one_link_down_starves_nobody),
         cmocka_unit_test(reads_of_all_kinds),
         cmocka_unit_test(a_quorum_read_waits_for_what_others_accepted),
+        cmocka_unit_test(quorum_reads_ride_along),
+        cmocka_unit_test(quorum_reads_do_not_wait_for_a_full_pipeline),
+        cmocka_unit_test(who_is_late_is_not_out_of_hearing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
