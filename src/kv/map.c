@@ -4,15 +4,28 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/be.h"
 #include "base/mem.h"
 
 #define ENTRIES_MAX 63
 #define ENTRIES_MIN 31 /* Of a node that is not the root: (ENTRIES_MAX - 1) / 2. */
 
-/* children[i] holds what is below entries[i], children[count] what is above all. */
+/* So many bytes that keys have in common are looked for: the head of a node is a cache line. */
+#define PREFIX_MAX 52
+
+/*
+ * children[i] holds what is below entries[i], children[count] what is above all.
+ *
+ * Entries lie all over the memory, and to look at one is to wait for it. So a node holds what all
+ * its keys begin with, and of each the 8 bytes behind that, as a number: they tell it from its
+ * neighbours, most likely. Where they are equal, and only there, keys are compared.
+ */
 struct map_node {
     uint32_t count;
+    uint32_t prefix_size;
     bool is_leaf; /* Has no room for children. */
+    uint8_t prefix[PREFIX_MAX];
+    uint64_t heads[ENTRIES_MAX];
     struct entry *entries[ENTRIES_MAX];
     struct map_node *children[]; /* ENTRIES_MAX + 1 */
 };
@@ -24,8 +37,59 @@ static struct map_node *node_new(bool is_leaf)
     if (n == NULL)
         return NULL;
     n->count = 0;
+    n->prefix_size = 0;
     n->is_leaf = is_leaf;
     return n;
+}
+
+/* ---- Heads --------------------------------------------------------------------------------- */
+
+/* The 8 bytes behind the prefix; zeros behind the end of the key. They are in the order of keys. */
+static uint64_t node_head(const struct map_node *n, struct bytes key)
+{
+    uint8_t head[8] = {0};
+    assert(key.size >= n->prefix_size);
+    struct bytes rest = bytes_slice(key, n->prefix_size, key.size - n->prefix_size);
+    if (rest.size > 0)
+        memcpy(head, rest.data, rest.size < sizeof(head) ? rest.size : sizeof(head));
+    return be64_load(head);
+}
+
+static struct bytes node_prefix(const struct map_node *n)
+{
+    return (struct bytes){.data = n->prefix, .size = n->prefix_size};
+}
+
+static bool node_shares_prefix(const struct map_node *n, struct bytes key)
+{
+    return key.size >= n->prefix_size &&
+           bytes_equal(bytes_slice(key, 0, n->prefix_size), node_prefix(n));
+}
+
+/* What the first and the last one begin with all begin with. */
+static void node_reindex(struct map_node *n)
+{
+    assert(n->count > 0);
+    struct bytes first = entry_key(n->entries[0]);
+    struct bytes last = entry_key(n->entries[n->count - 1]);
+    uint32_t size = 0;
+    while (size < PREFIX_MAX && size < first.size && size < last.size &&
+           first.data[size] == last.data[size])
+        size++;
+    n->prefix_size = size;
+    memcpy(n->prefix, first.data, size);
+    for (uint32_t i = 0; i < n->count; i++)
+        n->heads[i] = node_head(n, entry_key(n->entries[i]));
+}
+
+/* e takes the place i, whose head is not that of its key yet. The others' are right. */
+static void node_set(struct map_node *n, uint32_t i, struct entry *e)
+{
+    n->entries[i] = e;
+    if (node_shares_prefix(n, entry_key(e)))
+        n->heads[i] = node_head(n, entry_key(e));
+    else
+        node_reindex(n);
 }
 
 /* The number of keys in n below `key`; whether the next one is `key` itself. */
@@ -34,9 +98,14 @@ static uint32_t node_search(const struct map_node *n, struct bytes key, bool *ou
     uint32_t low = 0;
     uint32_t high = n->count;
     *out_equal = false;
+    if (!node_shares_prefix(n, key))
+        return bytes_cmp(node_prefix(n), key) > 0 ? 0 : n->count;
+    uint64_t head = node_head(n, key);
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        int order = bytes_cmp(entry_key(n->entries[middle]), key);
+        int order = n->heads[middle] < head ? -1 : 1;
+        if (n->heads[middle] == head)
+            order = bytes_cmp(entry_key(n->entries[middle]), key);
         if (order == 0) {
             *out_equal = true;
             return middle;
@@ -49,10 +118,29 @@ static uint32_t node_search(const struct map_node *n, struct bytes key, bool *ou
     return low;
 }
 
-/* Make or close a gap of one at i, in the entries or in the children of n. */
+/* Make or close a gap of one, in the entries or in the children of n. */
 static void entries_shift(struct map_node *n, uint32_t to, uint32_t from)
 {
     memmove(&n->entries[to], &n->entries[from], (n->count - from) * sizeof(n->entries[0]));
+    memmove(&n->heads[to], &n->heads[from], (n->count - from) * sizeof(n->heads[0]));
+}
+
+/* In a node that is not full. */
+static void entries_insert(struct map_node *n, uint32_t i, struct entry *e)
+{
+    assert(n->count < ENTRIES_MAX);
+    entries_shift(n, i + 1, i);
+    n->count++;
+    node_set(n, i, e);
+}
+
+static struct entry *entries_take(struct map_node *n, uint32_t i)
+{
+    assert(i < n->count);
+    struct entry *e = n->entries[i];
+    entries_shift(n, i, i + 1);
+    n->count--;
+    return e;
 }
 
 static void children_shift(struct map_node *n, uint32_t to, uint32_t from)
@@ -109,12 +197,12 @@ static int node_split(struct map_node *n, uint32_t i)
                (ENTRIES_MIN + 1) * sizeof(n->children[0]));
     left->count = ENTRIES_MIN;
     right->count = ENTRIES_MIN;
+    node_reindex(left); /* They may have more in common now. */
+    node_reindex(right);
 
-    entries_shift(n, i + 1, i);
     children_shift(n, i + 2, i + 1);
-    n->entries[i] = left->entries[ENTRIES_MIN];
     n->children[i + 1] = right;
-    n->count++;
+    entries_insert(n, i, left->entries[ENTRIES_MIN]);
     return 0;
 }
 
@@ -156,10 +244,7 @@ int map_insert(struct map *m, struct entry *e)
         i = node_search(n, key, &equal);
         assert(!equal);
     }
-    assert(n->count < ENTRIES_MAX);
-    entries_shift(n, i + 1, i);
-    n->entries[i] = e;
-    n->count++;
+    entries_insert(n, i, e);
     m->count++;
     return 0;
 }
@@ -179,10 +264,10 @@ static struct map_node *node_merge(struct map_node *n, uint32_t i)
         memcpy(&left->children[ENTRIES_MIN + 1], right->children,
                (ENTRIES_MIN + 1) * sizeof(n->children[0]));
     left->count = ENTRIES_MAX;
+    node_reindex(left);
 
-    entries_shift(n, i, i + 1);
     children_shift(n, i + 1, i + 2);
-    n->count--;
+    (void)entries_take(n, i);
     mem_free(right);
     return left;
 }
@@ -192,15 +277,12 @@ static void node_borrow_left(struct map_node *n, uint32_t i)
 {
     struct map_node *left = n->children[i - 1];
     struct map_node *child = n->children[i];
-    entries_shift(child, 1, 0);
-    child->entries[0] = n->entries[i - 1];
-    n->entries[i - 1] = left->entries[left->count - 1];
     if (!child->is_leaf) {
         children_shift(child, 1, 0);
         child->children[0] = left->children[left->count];
     }
-    child->count++;
-    left->count--;
+    entries_insert(child, 0, n->entries[i - 1]);
+    node_set(n, i - 1, entries_take(left, left->count - 1));
 }
 
 /* The mirror image. */
@@ -208,15 +290,12 @@ static void node_borrow_right(struct map_node *n, uint32_t i)
 {
     struct map_node *right = n->children[i + 1];
     struct map_node *child = n->children[i];
-    child->entries[child->count] = n->entries[i];
-    n->entries[i] = right->entries[0];
-    entries_shift(right, 0, 1);
     if (!child->is_leaf) {
         child->children[child->count + 1] = right->children[0];
         children_shift(right, 0, 1);
     }
-    child->count++;
-    right->count--;
+    entries_insert(child, child->count, n->entries[i]);
+    node_set(n, i, entries_take(right, 0));
 }
 
 /*
@@ -238,27 +317,18 @@ static struct map_node *node_fill(struct map_node *n, uint32_t i)
     return child;
 }
 
-static struct entry *leaf_take(struct map_node *n, uint32_t i)
-{
-    assert(n->is_leaf && i < n->count);
-    struct entry *e = n->entries[i];
-    entries_shift(n, i, i + 1);
-    n->count--;
-    return e;
-}
-
 static struct entry *node_take_first(struct map_node *n)
 {
     while (!n->is_leaf)
         n = node_fill(n, 0);
-    return leaf_take(n, 0);
+    return entries_take(n, 0);
 }
 
 static struct entry *node_take_last(struct map_node *n)
 {
     while (!n->is_leaf)
         n = node_fill(n, n->count);
-    return leaf_take(n, n->count - 1);
+    return entries_take(n, n->count - 1);
 }
 
 /*
@@ -271,9 +341,9 @@ static struct map_node *inner_remove(struct map_node *n, uint32_t i, struct entr
     struct map_node *right = n->children[i + 1];
     struct entry *removed = n->entries[i];
     if (left->count > ENTRIES_MIN)
-        n->entries[i] = node_take_last(left);
+        node_set(n, i, node_take_last(left));
     else if (right->count > ENTRIES_MIN)
-        n->entries[i] = node_take_first(right);
+        node_set(n, i, node_take_first(right));
     else
         return node_merge(n, i);
     *out_removed = removed;
@@ -289,7 +359,7 @@ struct entry *map_remove(struct map *m, struct bytes key)
         uint32_t i = node_search(n, key, &equal);
         if (n->is_leaf) {
             if (equal)
-                removed = leaf_take(n, i);
+                removed = entries_take(n, i);
             break;
         }
         n = equal ? inner_remove(n, i, &removed) : node_fill(n, i);
@@ -338,6 +408,12 @@ static bool entry_follows(const struct entry *e, struct walk *w)
     return follows;
 }
 
+static bool node_knows(const struct map_node *n, uint32_t i)
+{
+    struct bytes key = entry_key(n->entries[i]);
+    return node_shares_prefix(n, key) && n->heads[i] == node_head(n, key);
+}
+
 static bool node_is_valid(const struct map_node *n, uint32_t depth, struct walk *w)
 {
     if (n->count > ENTRIES_MAX || n->count < (depth == 1 ? 1 : ENTRIES_MIN))
@@ -351,7 +427,7 @@ static bool node_is_valid(const struct map_node *n, uint32_t depth, struct walk 
     for (uint32_t i = 0; i <= n->count; i++) {
         if (!n->is_leaf && !node_is_valid(n->children[i], depth + 1, w))
             return false;
-        if (i < n->count && !entry_follows(n->entries[i], w))
+        if (i < n->count && !(entry_follows(n->entries[i], w) && node_knows(n, i)))
             return false;
     }
     return true;

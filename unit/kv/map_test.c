@@ -59,12 +59,23 @@ static struct entry *entry_of(struct bytes key)
     return e;
 }
 
-/* Keys of 1 to 6 letters out of four, NUL and 0xff among them: many prefixes of one another. */
-static struct bytes random_key(struct prng *p, uint8_t out[6])
+#define RANDOM_KEY_MAX 80
+
+/*
+ * 1 to 6 letters out of four, NUL and 0xff among them: many prefixes of one another. Half of them
+ * come behind one of two longer beginnings.
+ */
+static struct bytes random_key(struct prng *p, uint8_t out[RANDOM_KEY_MAX])
 {
     static const uint8_t letters[] = {0, 'a', 'b', 0xff};
-    size_t size = (size_t)prng_between(p, 1, 6);
-    for (size_t i = 0; i < size; i++)
+    static const char *const beginnings[] = {
+        "", "", "a beginning, ",
+        "a beginning that is longer than what a node of the map knows of its keys, "};
+    const char *beginning = beginnings[prng_below(p, 4)];
+    size_t begins = strlen(beginning);
+    memcpy(out, beginning, begins);
+    size_t size = begins + (size_t)prng_between(p, 1, 6);
+    for (size_t i = begins; i < size; i++)
         out[i] = letters[prng_below(p, sizeof(letters))];
     return (struct bytes){.data = out, .size = size};
 }
@@ -79,7 +90,7 @@ static void assert_same(const struct map *m, const struct twin *t)
 
 static void step(struct map *m, struct twin *t, struct prng *p, uint32_t insert_per_million)
 {
-    uint8_t raw[6];
+    uint8_t raw[RANDOM_KEY_MAX];
     struct bytes key = random_key(p, raw);
     struct entry **place = map_find(m, key);
     assert_ptr_equal(place == NULL ? NULL : *place, twin_find(t, key));
