@@ -2,7 +2,8 @@
  * planted.h -- bugs planted on purpose, to prove that the simulator would find them.
  *
  * PLANTED(x) is the constant false in every build but the simulator's own (DKV_PLANTED), where it
- * tells whether bug x is switched on. The numbers below 100 are those of a list of well-known mistakes; ours start at 100.
+ * tells whether bug x is switched on. The numbers below 100 are those of a list of well-known
+ * mistakes; ours start at 100.
  */
 #ifndef DKV_BASE_PLANTED_H
 #define DKV_BASE_PLANTED_H
