@@ -185,8 +185,7 @@ static void test_fetching_goes_on(void **state)
     struct command c = {
         .kind = COMMAND_PUT, .key = bytes_of("large"), .value = {large, sizeof(large)}};
     for (int i = 0; i < LARGE_VALUES; i++)
-        /* Under the sanitizers, on a disk that is slow just then, it takes its time. */
-        assert_int_equal(world_write(&world, 0, &c, 4 * WAIT_NS, NULL), RPC_OK);
+        assert_int_equal(world_write(&world, 0, &c, WAIT_NS, NULL), RPC_OK);
     uint64_t to = node_applied(world.nodes[0].node);
     uint64_t from = 1;
     uint64_t all_intervals = 0;
