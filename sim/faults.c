@@ -166,6 +166,18 @@ static void faults_end_proposing(struct world *w, uint32_t node, uint64_t length
         disk_stall(w, node, STALL_MIN_NS + length_ns);
 }
 
+/* The node's stream to one other, or all that it has. */
+static void faults_jam(struct world *w, uint32_t node, uint64_t length_ns)
+{
+    uint32_t nodes = w->mix.nodes;
+    uint32_t one = (node + 1 + (uint32_t)prng_below(&w->prng, nodes - 1)) % nodes;
+    bool is_all = prng_chance(&w->prng, 500000);
+    for (uint32_t i = 0; i < nodes; i++) {
+        if (i == one || (is_all && i != node))
+            net_jam(w, node, i, length_ns);
+    }
+}
+
 static void faults_strike(struct world *w, enum fault f, uint32_t node)
 {
     struct node *n = &w->nodes[node];
@@ -205,6 +217,9 @@ static void faults_strike(struct world *w, enum fault f, uint32_t node)
         net_break(w, node,
                   (node + 1 + (uint32_t)prng_below(&w->prng, w->mix.nodes - 1)) % w->mix.nodes,
                   w->mix.delay_min_ns);
+        break;
+    case FAULT_JAM:
+        faults_jam(w, node, length);
         break;
     case FAULT_SLOW_DISK:
         n->disk.slow_to_ns = w->now_ns + length;
@@ -259,6 +274,8 @@ void faults_stop(struct world *w)
     w->mix.delay_tail_ppm = 0;
     w->mix.clients.lose_ppm = 0;
     for (uint32_t i = 0; i < w->mix.nodes; i++) {
+        for (uint32_t j = 0; j < w->mix.nodes; j++)
+            net_jam(w, i, j, 0);
         struct node *n = &w->nodes[i];
         n->disk.slow_to_ns = 0;
         n->disk.stalled_to_ns = 0;

@@ -29,6 +29,7 @@ const char *fault_name(enum fault f)
         [FAULT_STALL] = "disk stall",
         [FAULT_SILENCE] = "silence of the clients",
         [FAULT_CRASH_PROPOSED] = "crash after phase 1",
+        [FAULT_JAM] = "jam",
     };
     return names[f];
 }
@@ -187,6 +188,8 @@ static void mix_draw_limits(struct mix *m, struct prng *p)
         m->tuning.pipeline_max = (uint32_t)mix_scale(p, 1, 32);
     if (prng_chance(p, HALF))
         m->tuning.batch_bytes_max = (uint32_t)mix_scale(p, 64, 4096);
+    if (prng_chance(p, HALF))
+        m->tuning.repeat_bytes_max = (uint32_t)mix_scale(p, 16, 256);
     if (prng_chance(p, 800000))
         m->tuning.checkpoint_slots = mix_scale(p, 4, 2000);
     if (prng_chance(p, 200000))

@@ -35,8 +35,9 @@ enum fault {
     FAULT_STALL,          /* One node's disk does nothing for a while. */
     FAULT_SILENCE,        /* No client wants anything for a while. */
     FAULT_CRASH_PROPOSED, /* One process ends when it proposes after a phase 1, or half does. */
+    FAULT_JAM,            /* What goes one way waits for a while; whoever sends it is told. */
 };
-#define FAULTS 18
+#define FAULTS 19
 
 const char *fault_name(enum fault f);
 

@@ -51,6 +51,8 @@ static uint64_t net_delay(struct world *w)
 static void net_post(struct world *w, struct letter *l, uint64_t at_ns)
 {
     struct stream *s = &w->net.streams[l->from][l->to];
+    if (at_ns < s->jammed_to_ns)
+        at_ns = s->jammed_to_ns;
     if (w->mix.fifo && at_ns < s->last_due_ns)
         at_ns = s->last_due_ns;
     s->last_due_ns = at_ns;
@@ -154,6 +156,7 @@ void net_on_dial(struct world *w, const struct task *t)
     w->net.links++;
     s->link = w->net.links;
     s->up = true;
+    s->jammed_to_ns = 0;
     struct letter *l = net_letter(w, EVENT_PEER_UP, t->node);
     l->from = t->peer;
     node_give(w, l);
@@ -224,6 +227,17 @@ void net_block(struct world *w, uint32_t from, uint32_t to, bool is_blocked)
     }
     assert(s->blocked > 0);
     s->blocked--;
+}
+
+void net_jam(struct world *w, uint32_t from, uint32_t to, uint64_t length_ns)
+{
+    w->net.streams[from][to].jammed_to_ns = w->now_ns + length_ns;
+}
+
+bool net_is_jammed(const struct world *w, uint32_t from, uint32_t to)
+{
+    const struct stream *s = &w->net.streams[from][to];
+    return s->up && w->now_ns < s->jammed_to_ns;
 }
 
 void net_fini(struct world *w)

@@ -34,11 +34,12 @@ struct letter {
 
 struct stream {
     bool up;
-    bool dialling;        /* A TASK_DIAL is under way. */
-    bool refused;         /* Closed by the receiver: wait longer. */
-    uint64_t link;        /* Of the present or last stream. */
-    uint64_t last_due_ns; /* When the last message arrives, for streams that keep order. */
-    uint32_t blocked;     /* So many faults lose what goes this way. */
+    bool dialling;         /* A TASK_DIAL is under way. */
+    bool refused;          /* Closed by the receiver: wait longer. */
+    uint64_t link;         /* Of the present or last stream. */
+    uint64_t last_due_ns;  /* When the last message arrives, for streams that keep order. */
+    uint32_t blocked;      /* So many faults lose what goes this way. */
+    uint64_t jammed_to_ns; /* Nothing arrives before then. */
 };
 
 struct net {
@@ -77,6 +78,12 @@ void net_refuse(struct world *w, uint32_t from, uint32_t to, uint64_t link);
 
 /* Lose, or stop losing, what goes from -> to. Counted, so that faults may overlap. */
 void net_block(struct world *w, uint32_t from, uint32_t to, bool is_blocked);
+
+/* What goes from -> to on this stream arrives after length_ns at the earliest; 0: as ever. */
+void net_jam(struct world *w, uint32_t from, uint32_t to, uint64_t length_ns);
+
+/* As from would be told. */
+bool net_is_jammed(const struct world *w, uint32_t from, uint32_t to);
 
 void net_fini(struct world *w);
 

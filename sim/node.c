@@ -103,6 +103,7 @@ void node_start(struct world *w, uint32_t node)
     n->busy_ns = w->now_ns;
     n->ops_taken = 0;
     n->ops_answered = 0;
+    n->behind = (struct member_set){0};
     if (!node_restore(w, node))
         return;
     WORLD_TRACE(w, "n%u starts: boot %lu, applied %lu, chosen to %lu%s", n->id, n->boot,
@@ -274,6 +275,24 @@ static bool node_is_ending(const struct node *n)
     return false;
 }
 
+/* Whose stream does not take what it is given, or does again. False: the run has failed. */
+static bool node_tell_behind(struct world *w, uint32_t node, uint64_t now_ns)
+{
+    struct node *n = &w->nodes[node];
+    for (uint32_t i = 0; i < w->mix.nodes; i++) {
+        struct event event = {.kind = EVENT_PEER_BEHIND, .now_ns = now_ns, .peer = i};
+        event.is_behind = net_is_jammed(w, node, i);
+        if (event.is_behind == member_set_has(n->behind, i))
+            continue;
+        n->behind.bits = (uint16_t)(n->behind.bits ^ 1U << i);
+        if (w->options.trace != NULL)
+            trace_event(w, node, &event);
+        if (!node_step(w, node, &event))
+            return false;
+    }
+    return true;
+}
+
 void node_turn(struct world *w, uint32_t node)
 {
     struct node *n = &w->nodes[node];
@@ -300,6 +319,8 @@ void node_turn(struct world *w, uint32_t node)
         if (!fine)
             return;
     }
+    if (!node_tell_behind(w, node, event.now_ns))
+        return;
     event = (struct event){.kind = EVENT_TICK, .now_ns = event.now_ns};
     if (!node_step(w, node, &event))
         return;

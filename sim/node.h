@@ -41,11 +41,12 @@ struct node {
     struct identity identity;
     struct letter *inbox; /* In order of arrival. */
     struct letter **inbox_end;
-    uint64_t turn_ns;    /* When the next turn begins, or UINT64_MAX. */
-    uint64_t busy_ns;    /* The last turn takes until then. */
-    uint64_t clock_rate; /* Of 2^16. */
-    uint64_t clock_base; /* What the clock showed at time 0. */
-    uint64_t applied;    /* As seen after the last step. */
+    struct member_set behind; /* To whom its stream is jammed, as it was told last. */
+    uint64_t turn_ns;         /* When the next turn begins, or UINT64_MAX. */
+    uint64_t busy_ns;         /* The last turn takes until then. */
+    uint64_t clock_rate;      /* Of 2^16. */
+    uint64_t clock_base;      /* What the clock showed at time 0. */
+    uint64_t applied;         /* As seen after the last step. */
     uint64_t resume_ns;
     uint64_t ops_taken; /* In this life, */
     uint64_t ops_answered;

@@ -84,6 +84,7 @@ const char *trace_message_name(enum message_kind kind)
         [MESSAGE_ASK] = "ask",
         [MESSAGE_READ] = "read",
         [MESSAGE_READ_ANSWER] = "read answer",
+        [MESSAGE_COMING] = "coming",
     };
     return names[kind];
 }
@@ -203,6 +204,9 @@ static void trace_coordinated(const struct message *m, char *text)
     case MESSAGE_READ_ANSWER:
         snprintf(text, PLACE_SIZE, "#%lu, slot %lu", m->slot, m->to);
         break;
+    case MESSAGE_COMING:
+        snprintf(text, PLACE_SIZE, "slot %lu, %lu bytes", m->slot, m->to);
+        break;
     case MESSAGE_SKIPPED:
         snprintf(text, PLACE_SIZE, "slot %lu", m->slot);
         break;
@@ -268,6 +272,7 @@ static const char *trace_message(const struct message *m)
     case MESSAGE_ASK:
     case MESSAGE_READ:
     case MESSAGE_READ_ANSWER:
+    case MESSAGE_COMING:
         trace_coordinated(m, text);
         break;
     }
@@ -295,6 +300,10 @@ void trace_event(struct world *w, uint32_t node, const struct event *event)
         break;
     case EVENT_PEER_DOWN:
         world_trace(w, "n%u: stream to n%u is down", node + 1, event->peer + 1);
+        break;
+    case EVENT_PEER_BEHIND:
+        world_trace(w, "n%u: stream to n%u is %s", node + 1, event->peer + 1,
+                    event->is_behind ? "behind" : "no longer behind");
         break;
     case EVENT_DURABLE:
         world_trace(w, "n%u: durable up to #%lu", node + 1, event->sequence);

@@ -233,6 +233,7 @@ void truth_on_send(struct world *w, uint32_t node, const struct message *m)
     case MESSAGE_SKIPPED:
     case MESSAGE_ASK:
     case MESSAGE_READ:
+    case MESSAGE_COMING:
         break;
     }
 }

@@ -51,7 +51,11 @@ struct peer {
     uint64_t heard_ns; /* When its last message came; 0: never. */
     uint64_t sent;
     uint64_t dropped;         /* Messages that its full queue cost. */
-    struct wire_list pending; /* What goes into the next envelope. */
+    struct wire_list pending; /* What goes into the next envelope, or envelopes: */
+    bool has_large;           /* what is large goes alone. */
+    struct buf part;          /* Room for one of them. */
+    uint64_t write_began_ns;  /* Of the last write. */
+    bool is_behind;           /* As the replica was told last. */
     /* The last Hello for it: a stream begins with one, and FetchChosen needs one. */
     struct hello hello;
     enum peer_state state;
@@ -140,6 +144,9 @@ void peers_on_sign(struct node *n, uint32_t index);
 
 /* Carry out a send of the replica's, fault rules included. m keeps its references. */
 void peers_send(struct node *n, uint32_t index, const struct message *m);
+
+/* Tell the replica whose stream does not take what it is given, or does again. */
+void peers_tell_behind(struct node *n);
 
 /* Hand what is pending to the transport, where no write is under way. */
 void peers_flush(struct node *n);

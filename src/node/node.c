@@ -306,6 +306,7 @@ static void node_turn(struct node *n)
     node_look_for_signals(n);
     rpc_poller_run(n->poller, EVENTS_PER_TURN);
     mailbox_run(&n->mailbox, n);
+    peers_tell_behind(n);
     later_run(&n->later, n->now_ns, n);
     node_run_soon(n);
     peers_dial(n);

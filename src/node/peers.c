@@ -2,8 +2,10 @@
  * peers.c -- the streams that this node dials, one to each peer, and sends on.
  *
  * Per peer one write is under way, and one envelope pending that later turns of the loop merge
- * into; what does not fit is dropped and counted. Whether a stream is broken is the word of the one
- * who dialled it: the transport pings a silent peer, and gives up after a second.
+ * into; what does not fit is dropped and counted. Large messages leave in envelopes of their own,
+ * so that what is said before one, above all that it comes, is there before it. Whether a stream is
+ * broken is the word of the one who dialled it: the transport pings a silent peer, and gives up
+ * after a second.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -20,6 +22,12 @@
 
 /* A stream that ends sooner was never one: that node is starting, or refuses us. */
 #define UP_AFTER_NS (500 * MONOTIME_MS)
+
+/* An Accept with a full batch is no longer than that. */
+#define ALONE_SIZE ((size_t)68 << 10)
+
+/* A write that takes longer waits for the peer, or for the network. */
+#define BEHIND_AFTER_NS MONOTIME_MS
 
 /* Together a second, after which a silent peer's stream is broken. */
 #define PING_AFTER_MS 500
@@ -74,6 +82,13 @@ static struct log_field peer_address(const struct peer *p)
     return log_text("addr", p->node->config.addresses[p->index]);
 }
 
+/* What was to be sent. */
+static void peer_forget(struct peer *p)
+{
+    wire_list_clear(&p->pending);
+    p->has_large = false;
+}
+
 static void peer_on_up(struct mail *mail, void *owner)
 {
     struct node *n = owner;
@@ -84,7 +99,8 @@ static void peer_on_up(struct mail *mail, void *owner)
     p->state = PEER_UP;
     p->up_since_ns = n->now_ns;
     p->hello_sent = false;
-    wire_list_clear(&p->pending);
+    p->is_behind = false;
+    peer_forget(p);
     atomic_store(&p->writing, WRITING_NOTHING);
     log_line(LOG_INFO, LOG_FIELDS(peer_id(p), peer_address(p)), "connected to peer");
     node_step(n, (struct event){.kind = EVENT_PEER_UP, .peer = p->index});
@@ -128,7 +144,7 @@ static void peer_on_down(struct mail *mail, void *owner)
     if (atomic_load(&n->phase) == NODE_STOPPED)
         return;
     p->dropped += p->pending.count;
-    wire_list_clear(&p->pending);
+    peer_forget(p);
     p->backoff_ns = was_long_up ? BACKOFF_MIN_NS : 2 * p->backoff_ns;
     if (p->backoff_ns > BACKOFF_MAX_NS)
         p->backoff_ns = BACKOFF_MAX_NS;
@@ -186,6 +202,7 @@ uint64_t peers_next_ns(const struct node *n)
 
 static void peer_add(struct peer *p, const struct message *m)
 {
+    size_t before = p->pending.buf.size;
     int err = wire_envelope_add(&p->pending, m);
     if (err == ERR_NO_MEMORY)
         die_no_memory("a message");
@@ -193,6 +210,8 @@ static void peer_add(struct peer *p, const struct message *m)
         p->dropped++;
     else
         p->sent++;
+    if (p->pending.buf.size - before > ALONE_SIZE)
+        p->has_large = true;
 }
 
 void peers_send_now(struct node *n, uint32_t index, const struct message *m)
@@ -244,18 +263,53 @@ static bool peer_begin_write(struct peer *p)
     return atomic_compare_exchange_strong(&p->writing, &idle, WRITING);
 }
 
+/* The next envelope goes to the transport. */
+static void peer_write(struct peer *p)
+{
+    struct buf *next = &p->pending.buf;
+    int err = 0;
+    if (p->has_large) {
+        next = &p->part;
+        err = wire_envelope_take(&p->pending, ALONE_SIZE, next);
+    }
+    if (err == 0)
+        err = rpc_stream_write(p->stream, next);
+    assert(err == 0 || err == ERR_CLOSED || err == ERR_NO_MEMORY);
+    if (err == ERR_NO_MEMORY)
+        die_no_memory("a message");
+    /* Closed: down_mail comes, or is here already. */
+    buf_clear(&p->part);
+    if (next == &p->pending.buf || p->pending.count == 0)
+        peer_forget(p);
+    p->write_began_ns = p->node->now_ns;
+}
+
 void peers_flush(struct node *n)
 {
     for (uint32_t i = 0; i < n->config.members.count; i++) {
         struct peer *p = &n->peers[i];
-        if (p->state != PEER_UP || p->pending.count == 0 || !peer_begin_write(p))
+        while (p->state == PEER_UP && p->pending.count > 0 && peer_begin_write(p))
+            peer_write(p);
+    }
+}
+
+static bool peer_is_behind(struct peer *p)
+{
+    int writing = atomic_load(&p->writing);
+    bool is_writing = writing == WRITING || writing == WRITING_AWAITED;
+    return p->state == PEER_UP && is_writing &&
+           p->node->now_ns - p->write_began_ns >= BEHIND_AFTER_NS;
+}
+
+void peers_tell_behind(struct node *n)
+{
+    for (uint32_t i = 0; i < n->config.members.count; i++) {
+        struct peer *p = &n->peers[i];
+        if (i == n->self || peer_is_behind(p) == p->is_behind)
             continue;
-        int err = rpc_stream_write(p->stream, &p->pending.buf);
-        assert(err == 0 || err == ERR_CLOSED || err == ERR_NO_MEMORY);
-        if (err == ERR_NO_MEMORY)
-            die_no_memory("a message");
-        /* Closed: down_mail comes, or is here already. */
-        wire_list_clear(&p->pending);
+        p->is_behind = !p->is_behind;
+        node_step(n,
+                  (struct event){.kind = EVENT_PEER_BEHIND, .peer = i, .is_behind = p->is_behind});
     }
 }
 
@@ -293,5 +347,6 @@ void peers_fini(struct node *n)
     for (uint32_t i = 0; i < n->config.members.count; i++) {
         assert(n->peers[i].stream == NULL);
         wire_list_fini(&n->peers[i].pending);
+        buf_fini(&n->peers[i].part);
     }
 }

@@ -66,6 +66,8 @@ enum message_kind {
     MESSAGE_READ,        /* How far have you accepted anything but NOOP? Uses: slot = number of
                             the question. */
     MESSAGE_READ_ANSWER, /* Uses: slot = number of the question, to = that slot. */
+    MESSAGE_COMING, /* An Accept with a large value is on its way, behind this. Uses: slot, to =
+                       bytes of the value. */
 };
 
 /* docs/protocol.md, section 1: peers must agree on version, mode, cluster and members. */

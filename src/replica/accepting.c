@@ -177,6 +177,7 @@ int accepting_on_accept(struct replica *r, uint32_t from, const struct message *
     uint32_t coordinator = replica_coordinator(r, m->slot);
     if (from == coordinator && m->ballot.round == 0 && from != r->self) {
         watching_on_sign(r, from, true);
+        watching_on_came(r, from, m->slot);
         r->peers[from].seen_slot = max_u64(r->peers[from].seen_slot, m->slot);
     }
     TRY(accepting_skips(r, m));

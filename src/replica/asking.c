@@ -64,6 +64,8 @@ int asking_echo_run(struct replica *r, uint32_t to, struct vote_run run)
 static int asking_echo_value(struct replica *r, uint32_t to, uint64_t number,
                              const struct acceptor *a)
 {
+    if (!replica_may_repeat(r, to, a->value))
+        return 0;
     struct message m = {
         .kind = MESSAGE_ACCEPT,
         .slot = number,

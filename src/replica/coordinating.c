@@ -230,19 +230,24 @@ static int coordinating_repeat_skips(struct replica *r)
 
 /* ---- Proposing ----------------------------------------------------------------------------- */
 
-static int coordinating_send(struct replica *r, const struct batch *b, bool all, uint32_t to)
+static int coordinating_send(struct replica *r, const struct batch *b, uint32_t to)
 {
+    TRY(replica_say_coming(r, to, b->slot, b->value));
     struct message m = {
         .kind = MESSAGE_ACCEPT,
         .slot = b->slot,
         .ballot = {.node = r->options.identity.id, .boot = r->options.boot},
         .interval = b->skipped,
-        .value = b->value,
+        .value = value_ref(b->value),
     };
-    if (all)
-        return replica_post_all(r, true, &m, 0);
-    value_ref(m.value);
     return replica_post(r, to, m, 0);
+}
+
+static int coordinating_send_all(struct replica *r, const struct batch *b)
+{
+    for (uint32_t i = 0; i < replica_members(r)->count; i++)
+        TRY(coordinating_send(r, b, i));
+    return 0;
 }
 
 /* Rule C1: at round 0, at once. What was passed over is skipped in the same message. */
@@ -262,7 +267,7 @@ static int coordinating_propose(struct replica *r, uint64_t number)
     struct batch *b = slot->batch;
     b->slot = number;
     b->skipped = skipped;
-    b->wait_ns = 2 * watching_patience(r, r->self);
+    b->wait_ns = max_u64(2 * watching_patience(r, r->self), replica_travel_ns(b->value));
     b->due_ns = r->now_ns + b->wait_ns;
     list_push_back(&own->inflight, &b->link);
     own->position = number + replica_members(r)->count;
@@ -274,7 +279,7 @@ static int coordinating_propose(struct replica *r, uint64_t number)
     if (PLANTED(PLANTED_ACCEPT_IS_VOTE))
         (void)learner_on_accepted(&slot->learner, replica_members(r), r->self,
                                   (struct ballot){0, r->options.identity.id, r->options.boot});
-    return coordinating_send(r, b, true, 0);
+    return coordinating_send_all(r, b);
 }
 
 /*
@@ -331,8 +336,10 @@ static int coordinating_repeat(struct replica *r)
         assert(slot != NULL && slot->batch == b);
         if (b->due_ns <= r->now_ns) {
             for (uint32_t i = 0; i < replica_members(r)->count; i++) {
-                if (!member_set_has(slot->learner.voters, i) || slot->learner.ballot.round != 0)
-                    TRY(coordinating_send(r, b, false, i));
+                bool is_missing =
+                    !member_set_has(slot->learner.voters, i) || slot->learner.ballot.round != 0;
+                if (is_missing && replica_may_repeat(r, i, b->value))
+                    TRY(coordinating_send(r, b, i));
             }
             b->wait_ns = min_u64(2 * b->wait_ns, REPEAT_NS_MAX);
             b->due_ns = r->now_ns + b->wait_ns;
@@ -380,7 +387,7 @@ int coordinating_on_peer_up(struct replica *r, uint32_t peer)
     r->peers[peer].skips_known = 0;
     TRY(coordinating_announce_again(r, peer, r->peers[peer].progress.applied + 1));
     for (struct list *l = r->own.inflight.next; l != &r->own.inflight; l = l->next)
-        TRY(coordinating_send(r, LIST_ENTRY(l, struct batch, link), false, peer));
+        TRY(coordinating_send(r, LIST_ENTRY(l, struct batch, link), peer));
     return 0;
 }
 

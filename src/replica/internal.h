@@ -86,6 +86,9 @@ struct watch {
     uint64_t ask_wait_ns;
     uint64_t sample_slot; /* The time until `known` passes this is being taken; 0: none is. */
     uint64_t sample_ns;
+    uint64_t coming_slot; /* Of the last large value that it announced and was believed; 0: none. */
+    uint64_t coming_ns;   /* When that should be here. */
+    bool coming_came;     /* It did, or a later one. */
     struct delays passing; /* How long it takes until the member's position passes an Accept. */
     bool heard;            /* It gave a sign of life since others were asked about it. */
     bool relayed;          /* What was last missing of it came from others. */
@@ -126,7 +129,8 @@ struct quorum_read {
 /* What is known of another member. The row of this node itself is unused. */
 struct peer {
     bool connected;
-    bool has_link; /* Hello was accepted on `link`. */
+    bool is_behind; /* EVENT_PEER_BEHIND */
+    bool has_link;  /* Hello was accepted on `link`. */
     uint64_t link;
     bool disk_known;
     uint8_t disk_id[DISK_ID_SIZE];
@@ -282,6 +286,27 @@ static inline uint64_t replica_slot_of(const struct replica *r, uint32_t index, 
 int replica_post_all(struct replica *r, bool self_too, const struct message *m,
                      uint64_t wait_for) MUST_CHECK;
 
+/* How long a value may take to a member over a link that is slow, and still of use: 5 MB/s. */
+#define TRAVEL_NS_PER_BYTE UINT64_C(200)
+static inline uint64_t replica_travel_ns(const struct value *v)
+{
+    return v == NULL ? 0 : v->size * TRAVEL_NS_PER_BYTE;
+}
+
+/*
+ * May something with this value (NULL: none) be said to that member once more? Not while a large
+ * one is on its way there already, perhaps this one: on a link that is slow for large values,
+ * copies would hold up all that follows, and be asked for again for that.
+ */
+bool replica_may_repeat(const struct replica *r, uint32_t to, const struct value *v);
+
+/*
+ * Before an Accept: a value that may be longer on its way than others wait for it is announced, or
+ * they would take its slot for one that was left open.
+ */
+int replica_say_coming(struct replica *r, uint32_t to, uint64_t slot,
+                       const struct value *v) MUST_CHECK;
+
 /* A value was seen in that slot, or somebody waits for it: section 7, "Frontier". */
 static inline void replica_raise_frontier(struct replica *r, uint64_t slot)
 {
@@ -382,6 +407,10 @@ uint64_t watching_patience(const struct replica *r, uint32_t index);
 uint64_t watching_commit(const struct replica *r);
 /* The member spoke for itself about its slots. */
 void watching_on_sign(struct replica *r, uint32_t index, bool proposes);
+/* It has sent an Accept for its slot, with a large value. */
+int watching_on_coming(struct replica *r, uint32_t from, const struct message *m);
+/* Such an Accept is here. */
+void watching_on_came(struct replica *r, uint32_t index, uint64_t number);
 struct member_set watching_broken(const struct replica *r);
 
 /* revoking.c */
@@ -454,6 +483,8 @@ int learning_fetch_from(struct replica *r, uint64_t number, bool *out_asked) MUS
 /* chosen_to, as far as slots are known to be chosen without a gap. */
 void learning_advance(struct replica *r);
 int learning_on_learn(struct replica *r, const struct message *m) MUST_CHECK;
+/* A large value is on its way to this slot (classic mode). */
+int learning_on_coming(struct replica *r, const struct message *m) MUST_CHECK;
 int learning_on_chosen(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
 int learning_on_progress(struct replica *r, uint32_t from, const struct progress *p) MUST_CHECK;
 int learning_tell(struct replica *r, uint32_t to, uint64_t number, struct ballot b, struct value *v,

@@ -29,7 +29,7 @@ int learning_tell(struct replica *r, uint32_t to, uint64_t number, struct ballot
         .slot = number,
         .ballot = b,
         .tag = v->tag,
-        .value = with_value ? value_ref(v) : NULL,
+        .value = with_value && replica_may_repeat(r, to, v) ? value_ref(v) : NULL,
     };
     return replica_post(r, to, m, 0);
 }
@@ -175,6 +175,18 @@ int learning_on_learn(struct replica *r, const struct message *m)
     return 0;
 }
 
+int learning_on_coming(struct replica *r, const struct message *m)
+{
+    replica_note_slot(r, m->slot);
+    if (m->slot < r->slots.first || m->slot > replica_window_end(r))
+        return 0;
+    struct slot *slot = NULL;
+    TRY(slots_get(&r->slots, m->slot, &slot));
+    if (slot->chosen == NULL)
+        slot->hole_due_ns = max_u64(slot->hole_due_ns, r->now_ns + m->to * TRAVEL_NS_PER_BYTE);
+    return 0;
+}
+
 /* ---- Catching up --------------------------------------------------------------------------- */
 
 int learning_on_progress(struct replica *r, uint32_t from, const struct progress *p)
@@ -264,18 +276,19 @@ static int learning_fetch(struct replica *r, uint32_t peer)
  * know how long slots take, but no less than a commit: or with slow disks idle nodes would get in
  * the way of all that others do.
  */
-static uint64_t learning_hedge(struct replica *r)
+static uint64_t learning_hedge(struct replica *r, const struct slot *slot)
 {
     const struct replica_tuning *t = &r->options.tuning;
     uint64_t delay = 4 * max_u64(delays_p99(&r->resolve_delays), delays_p99(&r->commit_delays));
     delay = min_u64(max_u64(delay, t->hedge_min_ns), t->hedge_max_ns);
+    delay = max_u64(delay, replica_travel_ns(slot->acceptor.value));
     return delay + prng_below(&r->prng, delay);
 }
 
 /* The hole has been one for too long. */
 static int learning_fill(struct replica *r, uint64_t number, struct slot *slot)
 {
-    slot->hole_due_ns = r->now_ns + learning_hedge(r);
+    slot->hole_due_ns = r->now_ns + learning_hedge(r, slot);
     uint32_t source = learning_find_source(r, number);
     if (r->fetch.active || !learning_has_room(r))
         return 0;
@@ -345,7 +358,7 @@ int learning_tick(struct replica *r)
         /* Also where a proposal of ours is under way: who has forgotten the slot, because its state
            covers it, does not vote there any more, and all that can be done is to fetch it. */
         if (slot->hole_due_ns == 0)
-            slot->hole_due_ns = r->now_ns + learning_hedge(r);
+            slot->hole_due_ns = r->now_ns + learning_hedge(r, slot);
         if (slot->hole_due_ns <= r->now_ns)
             TRY(learning_fill(r, n, slot));
         replica_wake_at(r, slot->hole_due_ns);

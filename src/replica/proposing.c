@@ -45,10 +45,14 @@ static int proposing_send_request(struct replica *r, const struct proposal *p, u
 static int proposing_send_all(struct replica *r, struct proposal *p)
 {
     p->resend_ns = max_u64(2 * delays_p99(&r->commit_delays), 5 * NS_PER_MS);
+    p->resend_ns = max_u64(p->resend_ns, replica_travel_ns(p->proposer.proposed));
     p->due_ns = r->now_ns + p->resend_ns;
     replica_wake_at(r, p->due_ns);
-    for (uint32_t i = 0; i < replica_members(r)->count; i++)
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        if (p->proposer.phase == PROPOSER_ACCEPTING)
+            TRY(replica_say_coming(r, i, p->slot, p->proposer.proposed));
         TRY(proposing_send_request(r, p, i));
+    }
     return 0;
 }
 
@@ -58,7 +62,7 @@ static int proposing_resend(struct replica *r, struct proposal *p)
     struct member_set answered =
         p->proposer.phase == PROPOSER_ACCEPTING ? p->learner.voters : p->proposer.promised;
     for (uint32_t i = 0; i < replica_members(r)->count; i++) {
-        if (!member_set_has(answered, i))
+        if (!member_set_has(answered, i) && replica_may_repeat(r, i, p->proposer.proposed))
             TRY(proposing_send_request(r, p, i));
     }
     p->resend_ns = min_u64(p->resend_ns * 2, 1000 * NS_PER_MS);

@@ -16,6 +16,7 @@ const struct replica_tuning replica_tuning_default = {
     .pipeline_eager = 2,
     .gather_ns = NS_PER_MS,
     .batch_bytes_max = 64 << 10,
+    .repeat_bytes_max = 4 << 10,
     .queue_ops_max = 16384,
     .queue_bytes_max = 64 * MIB,
     .alpha = 65536,
@@ -131,6 +132,20 @@ int replica_post(struct replica *r, uint32_t to, struct message m, uint64_t wait
     if (err != 0)
         message_fini(&m);
     return err;
+}
+
+bool replica_may_repeat(const struct replica *r, uint32_t to, const struct value *v)
+{
+    bool is_large = v != NULL && v->size > r->options.tuning.repeat_bytes_max;
+    return !is_large || !r->peers[to].is_behind;
+}
+
+int replica_say_coming(struct replica *r, uint32_t to, uint64_t slot, const struct value *v)
+{
+    if (v->size <= r->options.tuning.batch_bytes_max || to == r->self)
+        return 0;
+    struct message m = {.kind = MESSAGE_COMING, .slot = slot, .to = v->size};
+    return replica_post(r, to, m, 0);
 }
 
 int replica_post_all(struct replica *r, bool self_too, const struct message *m, uint64_t wait_for)
@@ -259,6 +274,8 @@ static int replica_on_consensus(struct replica *r, uint32_t from, const struct m
         return reading_on_read(r, from, m);
     case MESSAGE_READ_ANSWER:
         return reading_on_answer(r, from, m);
+    case MESSAGE_COMING:
+        return coordinated ? watching_on_coming(r, from, m) : learning_on_coming(r, m);
     case MESSAGE_LEARN:
         return learning_on_learn(r, m);
     case MESSAGE_CHOSEN:
@@ -385,6 +402,7 @@ static void replica_hurry_heartbeats(struct replica *r)
 
 static int replica_on_peer_up(struct replica *r, uint32_t peer)
 {
+    r->peers[peer].is_behind = false;
     TRY(hello_on_peer_up(r, peer));
     if (!r->admitted)
         return 0;
@@ -405,6 +423,9 @@ static int replica_on_event(struct replica *r, const struct event *event)
     case EVENT_PEER_DOWN:
         r->peers[event->peer].connected = false;
         replica_hurry_heartbeats(r);
+        return 0;
+    case EVENT_PEER_BEHIND:
+        r->peers[event->peer].is_behind = event->is_behind;
         return 0;
     case EVENT_DURABLE:
 #ifdef DKV_PLANTED

@@ -41,6 +41,8 @@ struct replica_tuning {
     uint64_t gather_ns;          /* till a batch is full, or so long after the last one: 1 ms.
                                     Coordinated mode. */
     uint32_t batch_bytes_max;    /* A batch of more than one command: 64 KiB. */
+    uint32_t repeat_bytes_max;   /* A longer value (4 KiB) is not said twice to a peer to which
+                                    what was said before is still on its way. */
     uint32_t queue_ops_max;      /* Operations waiting or under way: 16,384. */
     uint64_t queue_bytes_max;    /* Bytes of them: 64 MiB. */
     uint64_t alpha;              /* Nobody acts on a slot above applied + alpha: 65,536; at least
@@ -102,6 +104,8 @@ enum event_kind {
     EVENT_MESSAGE,      /* Uses: peer, link, message. */
     EVENT_PEER_UP,      /* The stream that we dialled to peer is new. Uses: peer. */
     EVENT_PEER_DOWN,    /* The stream that we dialled is gone. Uses: peer. */
+    EVENT_PEER_BEHIND,  /* What was sent to peer waits for its stream, or does no more. When the
+                           stream is new, it does not. Uses: peer, is_behind. */
     EVENT_DURABLE,      /* All writes up to this number are on the disk. Uses: sequence. */
     EVENT_CHECKPOINTED, /* The checkpoint of this slot is on the disk. Uses: slot. */
     EVENT_TICK,         /* The end of a turn. */
@@ -111,7 +115,8 @@ struct event {
     enum event_kind kind;
     uint64_t now_ns; /* Monotonic; never goes back. */
     uint32_t peer;   /* Index in members, not the own one. */
-    uint64_t link;   /* Which incoming stream: what was accepted on one counts for that one. */
+    bool is_behind;
+    uint64_t link; /* Which incoming stream: what was accepted on one counts for that one. */
     const struct replica_op *op;
     const struct message *message; /* Borrowed; what is kept is referenced. */
     uint64_t sequence;

@@ -105,19 +105,24 @@ static int revoking_accept_run(struct replica *r, const struct revocation *v, st
 }
 
 static int revoking_accept_value(struct replica *r, const struct revocation *v, uint64_t number,
-                                 struct value *value)
+                                 struct value *value, bool again)
 {
-    struct message m = {
-        .kind = MESSAGE_ACCEPT,
-        .slot = number,
-        .ballot = v->revoker.ballot,
-        .value = value,
-    };
-    return replica_post_all(r, true, &m, 0);
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        if (again && !replica_may_repeat(r, i, value))
+            continue;
+        struct message m = {
+            .kind = MESSAGE_ACCEPT,
+            .slot = number,
+            .ballot = v->revoker.ballot,
+            .value = value_ref(value),
+        };
+        TRY(replica_post(r, i, m, 0));
+    }
+    return 0;
 }
 
 /* Rule C2: what must be adopted, else NOOP. */
-static int revoking_accept(struct replica *r, struct revocation *v)
+static int revoking_accept(struct replica *r, struct revocation *v, bool again)
 {
     struct interval i = v->revoker.interval;
     struct interval run = {0};
@@ -137,7 +142,7 @@ static int revoking_accept(struct replica *r, struct revocation *v)
         if (value->kind == VALUE_NOOP)
             TRY(revoking_accept_run(r, v, interval_push(&run, s, i.stride)));
         else
-            TRY(revoking_accept_value(r, v, s, value));
+            TRY(revoking_accept_value(r, v, s, value, again));
     }
     return revoking_accept_run(r, v, run);
 }
@@ -171,7 +176,7 @@ int revoking_on_promise(struct replica *r, uint32_t from, const struct message *
         return 0;
     v->wait_ns = max_u64(2 * watching_commit(r), 5 * NS_PER_MS);
     v->due_ns = r->now_ns + v->wait_ns;
-    return revoking_accept(r, v);
+    return revoking_accept(r, v, false);
 }
 
 /* ---- Rivals -------------------------------------------------------------------------------- */
@@ -281,7 +286,7 @@ int revoking_tick(struct replica *r, uint32_t index)
         if (PLANTED(PLANTED_BALLOT_OVERLAPS) && v->revoker.prepared)
             return revoking_renew_planted(r, index);
 #endif
-        TRY(v->revoker.prepared ? revoking_accept(r, v) : revoking_prepare(r, v, false));
+        TRY(v->revoker.prepared ? revoking_accept(r, v, true) : revoking_prepare(r, v, false));
     }
     replica_wake_at(r, v->due_ns);
     return 0;

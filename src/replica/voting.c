@@ -79,7 +79,8 @@ int voting_on_prepare(struct replica *r, uint32_t from, const struct message *m)
         return 0;
     r->stats.prepare_total++;
     bool granted = false;
-    if (acceptor_on_prepare(&slot->acceptor, m->ballot, &granted))
+    bool is_new = acceptor_on_prepare(&slot->acceptor, m->ballot, &granted);
+    if (is_new)
         TRY(voting_persist(r, m->slot, slot));
     if (!granted)
         return voting_refuse(r, from, m, slot);
@@ -91,6 +92,8 @@ int voting_on_prepare(struct replica *r, uint32_t from, const struct message *m)
     if (PLANTED(PLANTED_PROMISE_FROM_DISK))
         shown = &slot->on_disk;
 #endif
+    if (!is_new && !replica_may_repeat(r, from, shown->value))
+        return 0;
     struct message reply = {
         .kind = MESSAGE_PROMISE,
         .slot = m->slot,

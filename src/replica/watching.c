@@ -35,6 +35,8 @@
 /* Lateness that comes again within so long is one; it is no excuse for longer than that. */
 #define UNEASY_GAP_NS (200 * NS_PER_MS)
 #define UNEASY_MAX_NS (300 * NS_PER_MS)
+/* No hole is excused for longer than that. */
+#define COMING_NS_MAX (VALUE_BYTES_MAX * TRAVEL_NS_PER_BYTE)
 #define FETCH_AFTER_NS (30 * NS_PER_MS)
 #define ASK_SPAN 2048
 #define ASK_WAIT_MAX_NS (100 * NS_PER_MS)
@@ -149,6 +151,52 @@ static uint64_t watching_since(const struct replica *r, uint64_t since_ns)
     return max_u64(since_ns, r->calm_ns);
 }
 
+/* ---- What is on its way -------------------------------------------------------------------- */
+
+/*
+ * A large value may be longer on its way than the patience, and its announcement is there before
+ * it. Announcements are believed while what they announce comes: a node whose queue has room for
+ * small messages only is not to hold everybody up.
+ */
+
+static bool watching_is_here(const struct replica *r, uint64_t number)
+{
+    const struct slot *slot = slots_find(&r->slots, number);
+    return number < r->slots.first ||
+           (slot != NULL && (slot->chosen != NULL || slot->acceptor.value != NULL));
+}
+
+int watching_on_coming(struct replica *r, uint32_t from, const struct message *m)
+{
+    struct watch *w = &r->watches[from];
+    bool is_believed = w->coming_slot == 0 || w->coming_came;
+    if (replica_coordinator(r, m->slot) != from || !is_believed || watching_is_here(r, m->slot))
+        return 0;
+    w->coming_slot = m->slot;
+    w->coming_came = false;
+    w->coming_ns = r->now_ns + m->to * TRAVEL_NS_PER_BYTE;
+    return 0;
+}
+
+void watching_on_came(struct replica *r, uint32_t index, uint64_t number)
+{
+    struct watch *w = &r->watches[index];
+    w->coming_came = w->coming_came || number >= w->coming_slot;
+}
+
+/*
+ * Since when the member's lowest slot of which nothing is known is a hole that somebody should see
+ * to. A value that its stream still carries is none; a broken stream carries nothing.
+ */
+static uint64_t watching_hole_since(const struct replica *r, uint32_t index)
+{
+    const struct watch *w = &r->watches[index];
+    uint64_t since = watching_since(r, w->since_ns);
+    if (w->known > w->coming_slot || !r->peers[index].connected)
+        return since;
+    return max_u64(since, min_u64(w->coming_ns, w->since_ns + COMING_NS_MAX));
+}
+
 /* ---- One member's slots -------------------------------------------------------------------- */
 
 void watching_advance(struct replica *r, uint32_t index)
@@ -192,7 +240,7 @@ void watching_advance(struct replica *r, uint32_t index)
 static int watching_ask(struct replica *r, uint32_t index)
 {
     struct watch *w = &r->watches[index];
-    uint64_t since = watching_since(r, w->since_ns);
+    uint64_t since = watching_hole_since(r, index);
     uint64_t due = w->ask_due_ns != 0 ? w->ask_due_ns : since + (w->relayed ? 0 : ASK_AFTER_NS);
     if (r->now_ns < due) {
         replica_wake_at(r, due);
@@ -287,7 +335,7 @@ static uint64_t watching_due(struct replica *r, uint32_t index)
     uint64_t turn = watching_rank(r, index) * TURN_NS;
     if (ahead)
         return watching_since(r, w->suspect_ns) + turn;
-    return watching_since(r, w->since_ns) + watching_patience(r, index) + turn;
+    return watching_hole_since(r, index) + watching_patience(r, index) + turn;
 }
 
 static int watching_member(struct replica *r, uint32_t index)
@@ -367,15 +415,16 @@ static int watching_stuck(struct replica *r)
     uint64_t number = r->stuck_slot;
     uint32_t index = replica_coordinator(r, number);
     uint64_t patience = watching_patience(r, index);
-    uint64_t since = watching_since(r, r->stuck_ns);
-    if (r->now_ns < since + patience) {
-        replica_wake_at(r, since + patience);
+    uint64_t travel_ns = replica_travel_ns(slots_find(&r->slots, number)->acceptor.value);
+    uint64_t echo_due = watching_since(r, r->stuck_ns) + max_u64(patience, travel_ns);
+    if (r->now_ns < echo_due) {
+        replica_wake_at(r, echo_due);
         return 0;
     }
     TRY(watching_echo(r));
     /* Slow disks are no reason to take anything over. This one's is no reason to begin anew. */
     uint64_t commits_ns = min_u64(4 * watching_commit(r), STUCK_COMMITS_MAX_NS);
-    uint64_t due = r->stuck_value_ns + max_u64(5 * patience, commits_ns);
+    uint64_t due = r->stuck_value_ns + max_u64(5 * patience, max_u64(commits_ns, 2 * travel_ns));
     due += watching_rank(r, index) * TURN_NS;
     due = max_u64(due, revoking_retry(r, index));
     if (r->now_ns < due) {

@@ -115,11 +115,12 @@ static const struct {
     [MESSAGE_ASK] = {"ASK", USE_INTERVAL},
     [MESSAGE_READ] = {"READ", USE_SLOT},
     [MESSAGE_READ_ANSWER] = {"READ_ANSWER", USE_SLOT | USE_TO},
+    [MESSAGE_COMING] = {"COMING", USE_SLOT | USE_TO},
 };
 
 static bool kind_is_known(uint64_t kind)
 {
-    return kind >= MESSAGE_HELLO && kind <= MESSAGE_READ_ANSWER;
+    return kind >= MESSAGE_HELLO && kind <= MESSAGE_COMING;
 }
 
 /* ---- Encoding ------------------------------------------------------------------------------ */
@@ -289,6 +290,31 @@ int wire_envelope_add(struct wire_list *envelope, const struct message *m)
     memcpy(at, p.after, p.after_size);
     at = put_reports(at + p.after_size, m->reports);
     assert(at == envelope->buf.data + envelope->buf.size);
+    return 0;
+}
+
+int wire_envelope_take(struct wire_list *envelope, size_t alone, struct buf *out)
+{
+    struct bytes all = buf_bytes(&envelope->buf);
+    struct bytes rest = all;
+    uint32_t count = 0;
+    for (size_t last = 0; rest.size > 0 && last <= alone; count++) {
+        struct bytes next = rest;
+        struct bytes raw;
+        struct wire_error error;
+        int err = wire_list_next(&next, ENVELOPE_MESSAGES, &raw, &error);
+        assert(err == 0);
+        (void)err;
+        last = rest.size - next.size;
+        if (count > 0 && last > alone)
+            break;
+        rest = next;
+    }
+    assert(count > 0);
+    TRY(buf_append(out, (struct bytes){.data = all.data, .size = all.size - rest.size}));
+    memmove(envelope->buf.data, rest.data, rest.size);
+    envelope->buf.size = rest.size;
+    envelope->count -= count;
     return 0;
 }
 
@@ -486,8 +512,12 @@ static int check_slots(const struct fields *f, const struct message *m, struct w
                            f->numbers[MESSAGE_FIELD_INTERVAL + 2], error));
     if ((uses & USE_SLOT) != 0 && !may_lack_slot)
         TRY(check_number("slot", m->slot, is_question ? 0 : 1, error));
+    if (m->kind == MESSAGE_COMING && m->to > VALUE_BYTES_MAX)
+        return wire_refuse(error, "COMING has %" PRIu64 " bytes; a value has at most %zu", m->to,
+                           VALUE_BYTES_MAX);
+    bool is_last = (uses & USE_TO) != 0 && !is_question && m->kind != MESSAGE_COMING;
     if ((uses & USE_TO) != 0)
-        TRY(check_number("last slot", m->to, is_question ? 0 : m->slot, error));
+        TRY(check_number("last slot", m->to, is_last ? m->slot : 0, error));
     if (m->kind == MESSAGE_CHOSEN && has_interval && m->slot != 0)
         return wire_refuse(error, "CHOSEN has a slot and an interval");
     /* A slot is proposed in, or skipped. */

@@ -186,6 +186,18 @@ void bench_close(struct bench *b)
     assert_int_equal(mem_outstanding(), 0);
 }
 
+/* A link is a pipe: one byte after the other. */
+static uint64_t bench_arrival(struct bench *b, uint32_t from, uint32_t to, const struct message *m)
+{
+    uint64_t bytes = m->value != NULL ? m->value->size : 0;
+    for (uint32_t i = 0; m->reports != NULL && i < m->reports->count; i++)
+        bytes += m->reports->items[i].value->size;
+    uint64_t *free_ns = &b->link_free_ns[from][to];
+    uint64_t begin_ns = *free_ns > b->now_ns ? *free_ns : b->now_ns;
+    *free_ns = begin_ns + bytes * b->link_ns_per_byte;
+    return *free_ns;
+}
+
 static void bench_queue(struct bench *b, uint32_t from, uint32_t to, struct message m)
 {
     void *queue = b->queue;
@@ -198,6 +210,7 @@ static void bench_queue(struct bench *b, uint32_t from, uint32_t to, struct mess
         bench_letter_fini(&letter);
         return;
     }
+    letter.due_ns = bench_arrival(b, from, to, &m);
     b->queue[b->queue_count] = letter;
     b->queue_count++;
 }
@@ -357,10 +370,15 @@ static void bench_serve(struct bench *b, const struct bench_letter *letter)
 
 void bench_deliver(struct bench *b)
 {
-    while (b->queue_count > 0) {
-        struct bench_letter letter = b->queue[0];
+    size_t next = 0;
+    while (next < b->queue_count) {
+        struct bench_letter letter = b->queue[next];
+        if (letter.due_ns > b->now_ns) {
+            next++;
+            continue;
+        }
         b->queue_count--;
-        memmove(b->queue, b->queue + 1, b->queue_count * sizeof(*b->queue));
+        memmove(b->queue + next, b->queue + next + 1, (b->queue_count - next) * sizeof(*b->queue));
         if (letter.message.kind == MESSAGE_FETCH)
             bench_serve(b, &letter);
         else
@@ -369,12 +387,24 @@ void bench_deliver(struct bench *b)
     }
 }
 
+static void bench_tell_behind(struct bench *b, uint32_t node)
+{
+    for (uint32_t to = 0; to < b->count; to++) {
+        struct event event = {.kind = EVENT_PEER_BEHIND, .peer = to};
+        event.is_behind = b->link_free_ns[node][to] > b->now_ns && !b->links_hide;
+        if (to != node)
+            bench_step(b, node, event);
+    }
+}
+
 void bench_run(struct bench *b, uint64_t ms)
 {
     for (uint64_t i = 0; i < ms; i++) {
         b->now_ns += MS;
-        for (uint32_t node = 0; node < b->count; node++)
+        for (uint32_t node = 0; node < b->count; node++) {
+            bench_tell_behind(b, node);
             bench_tick(b, node);
+        }
         for (int round = 0; round < 8; round++) {
             bench_deliver(b);
             for (uint32_t node = 0; node < b->count; node++) {

@@ -1,11 +1,12 @@
 /*
  * bench.h -- a few replicas on a table: no time, no disk and no network but what the test says.
  *
- * Time stands still until bench_run or bench_pass. Messages wait in a queue until delivered; a
- * filter may drop them. A node's writes are durable when bench_sync says so; bench_run syncs at
- * once the nodes whose `stalled` is not set. A fetch is answered from what is durable. Checkpoints
- * are lost, or with `checkpoints` said to be written at the next sync, which makes a node forget
- * slots; a restart replays from the first. For more than that there is the simulator.
+ * Time stands still until bench_run. Messages wait in a queue until delivered; a filter may drop
+ * them, and large ones may take their time. A node's writes are durable when bench_sync says so;
+ * bench_run syncs at once the nodes whose `stalled` is not set. A fetch is answered from what is
+ * durable. Checkpoints are lost, or with `checkpoints` said to be written at the next sync, which
+ * makes a node forget slots; a restart replays from the first. For more than that there is the
+ * simulator.
  */
 #ifndef DKV_UNIT_REPLICA_BENCH_H
 #define DKV_UNIT_REPLICA_BENCH_H
@@ -21,6 +22,7 @@
 struct bench_letter {
     uint32_t from;
     uint32_t to;
+    uint64_t due_ns; /* When it is there. */
     struct message message;
 };
 
@@ -71,8 +73,12 @@ struct bench {
     size_t queue_capacity;
     /* Returns true for what is lost. NULL: nothing is. */
     bool (*lose)(const struct bench *b, const struct bench_letter *letter);
+    /* How long a link takes for each byte of a value; 0: no time. What comes next waits behind. */
+    uint64_t link_ns_per_byte;
+    bool links_hide; /* Senders are not told that something is still on its way. */
+    uint64_t link_free_ns[MEMBERS_MAX][MEMBERS_MAX];
     struct bench_answer answers[BENCH_ANSWERS]; /* By handle. */
-    uint64_t sent[MESSAGE_READ_ANSWER + 1];     /* Messages by kind since the start. */
+    uint64_t sent[MESSAGE_COMING + 1];          /* Messages by kind since the start. */
     struct notice notice;                       /* The last one of any node, */
     uint64_t notices;                           /* and how many there were. */
 };
@@ -107,7 +113,7 @@ void bench_say(struct bench *b, uint32_t from, uint32_t to, struct message m);
 /* A `lose`: of three nodes, the last one hears nothing, and is not heard. */
 bool bench_lose_all_of_node_2(const struct bench *b, const struct bench_letter *letter);
 
-/* Deliver all that is queued, with what follows, until nothing is. */
+/* Deliver all that is queued and due, with what follows, until nothing is. */
 void bench_deliver(struct bench *b);
 
 /* Let time go by in steps of 1 ms, delivering, syncing and ticking. */

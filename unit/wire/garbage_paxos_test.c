@@ -92,8 +92,8 @@ static void check_reports(const struct message *m)
 /* What the rooms above assert of a message, said once more and in another way. */
 static void check_message(const struct message *m)
 {
-    bool has_slot =
-        (m->kind >= MESSAGE_PREPARE && m->kind <= MESSAGE_CHOSEN) || m->kind == MESSAGE_SKIPPED;
+    bool has_slot = (m->kind >= MESSAGE_PREPARE && m->kind <= MESSAGE_CHOSEN) ||
+                    m->kind == MESSAGE_SKIPPED || m->kind == MESSAGE_COMING;
     bool has_ballot = (m->kind >= MESSAGE_PREPARE && m->kind <= MESSAGE_LEARN) ||
                       (m->kind >= MESSAGE_PREPARE_RANGE && m->kind <= MESSAGE_REFUSED_RANGE);
     if (m->kind == MESSAGE_CHOSEN)

@@ -254,6 +254,8 @@ static struct message draw_message(struct prng *p, enum message_kind kind, struc
         m.slot = draw_number(p, 1);
     if (kind == MESSAGE_READ_ANSWER)
         m.to = draw_number(p, 0);
+    if (kind == MESSAGE_COMING)
+        m.to = prng_below(p, VALUE_BYTES_MAX + 1);
     if (has_interval)
         m.interval = draw_interval(p);
     if (kind >= MESSAGE_PREPARE_RANGE && kind <= MESSAGE_REFUSED_RANGE)
@@ -330,7 +332,7 @@ static void test_random_messages(void **state)
     assert_non_null(twin);
     prng_init(&p, 20260101);
     for (int round = 0; round < ROUNDS; round++) {
-        for (int kind = MESSAGE_HELLO; kind <= MESSAGE_READ_ANSWER; kind++) {
+        for (int kind = MESSAGE_HELLO; kind <= MESSAGE_COMING; kind++) {
             struct hello hello;
             struct message m = draw_message(&p, (enum message_kind)kind, &hello);
             check_both_ways(twin, &m);

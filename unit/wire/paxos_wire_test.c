@@ -90,6 +90,7 @@ static const char *const golden[SAMPLE_MESSAGES] = {
     "0a0d0814a801e807b0018608b80103",
     "0a040815104d",
     "0a060816104d7805",
+    "0a080817104d78c0843d",
     "0a1408037210080510081809200c280e308320388402",
     "0a4408018a013f08011203646b76180222040102ac02280230053a10aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa4210bb"
     "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb4801500458808001",
@@ -333,6 +334,46 @@ static void test_envelope_bounds(void **state)
     assert_int_equal(mem_outstanding(), 0);
 }
 
+/* Large messages leave alone, and the rest in between together: all of it, in its order. */
+static void test_envelope_in_parts(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[1000];
+    struct wire_list list = {0};
+    struct tag tag = {.node = 1, .boot = 1, .sequence = 1};
+    struct message large = {.kind = MESSAGE_ACCEPT, .slot = 1, .ballot = {1, 1, 1}};
+    assert_int_equal(value_new(VALUE_BATCH, tag,
+                               (struct bytes){.data = bytes, .size = sizeof(bytes)}, &large.value),
+                     0);
+    const char *order = "sLssLL";
+    for (const char *c = order; *c != '\0'; c++) {
+        struct message small = {.kind = MESSAGE_SKIPPED, .slot = (uint64_t)(c - order) + 1};
+        large.slot = small.slot;
+        assert_int_equal(wire_envelope_add(&list, *c == 'L' ? &large : &small), 0);
+    }
+    value_unref(large.value);
+    struct buf all = {0};
+    assert_int_equal(buf_append(&all, buf_bytes(&list.buf)), 0);
+
+    static const uint32_t left[] = {5, 4, 2, 1, 0};
+    struct buf parts = {0};
+    size_t sizes[5];
+    for (int i = 0; i < 5; i++) {
+        size_t before = parts.size;
+        assert_int_equal(wire_envelope_take(&list, 500, &parts), 0);
+        sizes[i] = parts.size - before;
+        assert_int_equal(list.count, left[i]);
+    }
+    assert_int_equal(list.buf.size, 0);
+    assert_int_equal(parts.size, all.size);
+    assert_memory_equal(parts.data, all.data, all.size);
+    assert_int_equal(sizes[2], 2 * sizes[0]);
+    assert_true(sizes[1] > 1000 && sizes[1] == sizes[3] && sizes[1] == sizes[4]);
+    wire_list_fini(&list);
+    buf_fini(&parts);
+    buf_fini(&all);
+}
+
 static void test_envelope_without_memory(void **state)
 {
     (void)state;
@@ -538,6 +579,7 @@ int main(void)
         cmocka_unit_test(test_hello_of_another_version),
         cmocka_unit_test(test_fields_of_other_kinds),
         cmocka_unit_test(test_envelope_bounds),
+        cmocka_unit_test(test_envelope_in_parts),
         cmocka_unit_test(test_envelope_without_memory),
         cmocka_unit_test(test_fetch),
         cmocka_unit_test(test_chosen),

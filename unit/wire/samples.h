@@ -94,7 +94,7 @@ static inline struct vote_reports *sample_reports(void)
 }
 
 #define SAMPLE_CLASSIC 13
-#define SAMPLE_MESSAGES 30
+#define SAMPLE_MESSAGES 31
 
 /* Those that coordinated mode adds. */
 static inline struct message sample_coordinated(int i, struct hello *hello)
@@ -152,6 +152,8 @@ static inline struct message sample_coordinated(int i, struct hello *hello)
     case 14:
         return (struct message){.kind = MESSAGE_READ_ANSWER, .slot = 77, .to = 5};
     case 15:
+        return (struct message){.kind = MESSAGE_COMING, .slot = 77, .to = 1000000};
+    case 16:
         return (struct message){.kind = MESSAGE_HEARTBEAT,
                                 .progress = {.boot = 5,
                                              .applied = 8,
