@@ -299,6 +299,8 @@ void node_turn(struct world *w, uint32_t node)
     assert(n->running && !n->paused);
     n->turn_ns = UINT64_MAX;
     struct event event = {.now_ns = node_clock(w, node)};
+    if (!node_tell_behind(w, node, event.now_ns))
+        return;
     while (n->inbox != NULL) {
         struct letter *l = n->inbox;
         n->inbox = l->next;
@@ -319,8 +321,6 @@ void node_turn(struct world *w, uint32_t node)
         if (!fine)
             return;
     }
-    if (!node_tell_behind(w, node, event.now_ns))
-        return;
     event = (struct event){.kind = EVENT_TICK, .now_ns = event.now_ns};
     if (!node_step(w, node, &event))
         return;

@@ -305,8 +305,8 @@ static void node_turn(struct node *n)
     n->metrics.turns++;
     node_look_for_signals(n);
     rpc_poller_run(n->poller, EVENTS_PER_TURN);
-    mailbox_run(&n->mailbox, n);
     peers_tell_behind(n);
+    mailbox_run(&n->mailbox, n);
     later_run(&n->later, n->now_ns, n);
     node_run_soon(n);
     peers_dial(n);

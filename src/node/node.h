@@ -13,8 +13,8 @@
  *
  * Bounds. Operations between the transport and the replica count against --queue-ops and
  * --queue-bytes; incoming streams are at most NODE_LINKS_MAX, and as many that were just opened or
- * ended, with one envelope each in memory; each peer has at most one message outstanding and one
- * pending, of 3 MiB each.
+ * ended, with one envelope each in memory; each peer has at most one envelope outstanding, of 3
+ * MiB, and 12 MiB pending.
  */
 #ifndef DKV_NODE_NODE_H
 #define DKV_NODE_NODE_H

@@ -26,6 +26,9 @@
 /* An Accept with a full batch is no longer than that. */
 #define ALONE_SIZE ((size_t)68 << 10)
 
+/* All that a node may have under way as a proposer (8 MiB), and half as much again. */
+#define PENDING_SIZE_MAX ((size_t)12 << 20)
+
 /* A write that takes longer waits for the peer, or for the network. */
 #define BEHIND_AFTER_NS MONOTIME_MS
 
@@ -268,7 +271,7 @@ static void peer_write(struct peer *p)
 {
     struct buf *next = &p->pending.buf;
     int err = 0;
-    if (p->has_large) {
+    if (p->has_large || p->pending.buf.size > WIRE_LIST_SIZE_MAX) {
         next = &p->part;
         err = wire_envelope_take(&p->pending, ALONE_SIZE, next);
     }
@@ -327,6 +330,7 @@ int peers_open(struct node *n)
         p->node = n;
         p->index = i;
         p->backoff_ns = BACKOFF_MIN_NS;
+        p->pending.size_max = PENDING_SIZE_MAX;
         p->up_mail.run = peer_on_up;
         p->written_mail.run = peer_on_space;
         p->down_mail.run = peer_on_down;

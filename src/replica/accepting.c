@@ -440,6 +440,17 @@ static int accepting_promise(struct replica *r, struct interval i, struct ballot
     return accepting_end_promised(r, run, b);
 }
 
+/* Once more, that is: see replica_may_repeat. */
+static bool accepting_may_report(const struct replica *r, uint32_t to,
+                                 const struct vote_reports *reports)
+{
+    for (uint32_t i = 0; reports != NULL && i < reports->count; i++) {
+        if (!replica_may_repeat(r, to, reports->items[i].value))
+            return false;
+    }
+    return true;
+}
+
 int accepting_on_prepare(struct replica *r, uint32_t from, const struct message *m)
 {
     bool below = false;
@@ -468,6 +479,10 @@ int accepting_on_prepare(struct replica *r, uint32_t from, const struct message 
         return err;
     }
     revoking_on_rival(r, replica_coordinator(r, i.first), m->ballot, changed);
+    if (!changed && !accepting_may_report(r, from, reports)) {
+        reports_unref(reports);
+        return 0;
+    }
 #ifdef DKV_PLANTED
     if (PLANTED(PLANTED_RECEIVER_OWNERSHIP)) {
         i = asked;

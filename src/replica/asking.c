@@ -64,15 +64,15 @@ int asking_echo_run(struct replica *r, uint32_t to, struct vote_run run)
 static int asking_echo_value(struct replica *r, uint32_t to, uint64_t number,
                              const struct acceptor *a)
 {
-    if (!replica_may_repeat(r, to, a->value))
-        return 0;
-    struct message m = {
-        .kind = MESSAGE_ACCEPT,
-        .slot = number,
-        .ballot = a->accepted,
-        .value = value_ref(a->value),
-    };
-    TRY(replica_post(r, to, m, 0));
+    if (replica_may_repeat(r, to, a->value)) {
+        struct message m = {
+            .kind = MESSAGE_ACCEPT,
+            .slot = number,
+            .ballot = a->accepted,
+            .value = value_ref(a->value),
+        };
+        TRY(replica_post(r, to, m, 0));
+    }
     struct message voted = {
         .kind = MESSAGE_VOTED,
         .interval = interval_one(number),

@@ -175,18 +175,6 @@ int learning_on_learn(struct replica *r, const struct message *m)
     return 0;
 }
 
-int learning_on_coming(struct replica *r, const struct message *m)
-{
-    replica_note_slot(r, m->slot);
-    if (m->slot < r->slots.first || m->slot > replica_window_end(r))
-        return 0;
-    struct slot *slot = NULL;
-    TRY(slots_get(&r->slots, m->slot, &slot));
-    if (slot->chosen == NULL)
-        slot->hole_due_ns = max_u64(slot->hole_due_ns, r->now_ns + m->to * TRAVEL_NS_PER_BYTE);
-    return 0;
-}
-
 /* ---- Catching up --------------------------------------------------------------------------- */
 
 int learning_on_progress(struct replica *r, uint32_t from, const struct progress *p)
@@ -283,6 +271,19 @@ static uint64_t learning_hedge(struct replica *r, const struct slot *slot)
     delay = min_u64(max_u64(delay, t->hedge_min_ns), t->hedge_max_ns);
     delay = max_u64(delay, replica_travel_ns(slot->acceptor.value));
     return delay + prng_below(&r->prng, delay);
+}
+
+int learning_on_coming(struct replica *r, const struct message *m)
+{
+    replica_note_slot(r, m->slot);
+    if (m->slot < r->slots.first || m->slot > replica_window_end(r))
+        return 0;
+    struct slot *slot = NULL;
+    TRY(slots_get(&r->slots, m->slot, &slot));
+    uint64_t due_ns = r->now_ns + m->to * TRAVEL_NS_PER_BYTE + learning_hedge(r, slot);
+    if (slot->chosen == NULL)
+        slot->hole_due_ns = max_u64(slot->hole_due_ns, due_ns);
+    return 0;
 }
 
 /* The hole has been one for too long. */

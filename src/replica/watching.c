@@ -454,8 +454,12 @@ static int watching_log(struct replica *r)
         r->stuck_value_ns = next != NULL && next->echoed ? r->echoed_ns : r->now_ns;
     }
     /* Nobody has it in memory, by now: somebody may have it on disk. */
-    uint64_t fetch_due =
-        max_u64(watching_since(r, r->stuck_ns) + FETCH_AFTER_NS, r->stuck_fetch_ns);
+    const struct slot *slot = slots_find(&r->slots, number);
+    bool is_here = slot != NULL && slot->acceptor.value != NULL;
+    uint64_t since = watching_since(r, r->stuck_ns);
+    if (!is_here)
+        since = max_u64(since, watching_hole_since(r, replica_coordinator(r, number)));
+    uint64_t fetch_due = max_u64(since + FETCH_AFTER_NS, r->stuck_fetch_ns);
     if (r->now_ns >= fetch_due) {
         bool asked = false;
         TRY(learning_fetch_from(r, number, &asked));
@@ -463,10 +467,7 @@ static int watching_log(struct replica *r)
         fetch_due = r->stuck_fetch_ns;
     }
     replica_wake_at(r, fetch_due);
-    const struct slot *slot = slots_find(&r->slots, number);
-    if (slot != NULL && slot->acceptor.value != NULL)
-        return watching_stuck(r);
-    return 0;
+    return is_here ? watching_stuck(r) : 0;
 }
 
 static bool watching_is_idle(const struct replica *r)

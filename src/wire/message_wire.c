@@ -306,7 +306,8 @@ int wire_envelope_take(struct wire_list *envelope, size_t alone, struct buf *out
         assert(err == 0);
         (void)err;
         last = rest.size - next.size;
-        if (count > 0 && last > alone)
+        bool is_full = all.size - next.size > WIRE_LIST_SIZE_MAX;
+        if (count > 0 && (last > alone || is_full))
             break;
         rest = next;
     }

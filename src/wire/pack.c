@@ -155,8 +155,9 @@ int wire_list_begin(struct wire_list *list, uint32_t number, size_t size, uint8_
 {
     assert(number < 16);
     size_t whole = field_bytes_size(number, size);
-    size_t room = WIRE_LIST_SIZE_MAX - list->buf.size;
-    assert(list->count > 0 || whole <= room);
+    size_t size_max = list->size_max == 0 ? WIRE_LIST_SIZE_MAX : list->size_max;
+    size_t room = size_max - list->buf.size;
+    assert(whole <= WIRE_LIST_SIZE_MAX && (list->count > 0 || whole <= room));
     if (list->count >= WIRE_LIST_COUNT_MAX || whole > room)
         return ERR_FULL;
     TRY(buf_reserve(&list->buf, whole));

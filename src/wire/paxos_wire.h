@@ -32,8 +32,8 @@
 int wire_envelope_add(struct wire_list *envelope, const struct message *m) MUST_CHECK;
 
 /*
- * Move the first messages to the end of *out: up to one that is longer than `alone` bytes, or just
- * that one if it is the first. ERR_NO_MEMORY. The envelope is not empty.
+ * Move the first messages to the end of *out, as many as one envelope may have: up to one that is
+ * longer than `alone` bytes, or just that one if it is the first. ERR_NO_MEMORY. It is not empty.
  */
 int wire_envelope_take(struct wire_list *envelope, size_t alone, struct buf *out) MUST_CHECK;
 

@@ -70,11 +70,12 @@ int wire_decode_nothing(struct bytes in, struct wire_error *error) MUST_CHECK;
 /*
  * A list under construction: an envelope, or the slots of an answer. All zero is an empty one.
  * Its functions give ERR_FULL, and leave it as it was, when one more entry would pass
- * WIRE_LIST_SIZE_MAX or WIRE_LIST_COUNT_MAX; the first entry always fits.
+ * its size_max or WIRE_LIST_COUNT_MAX; the first entry always fits.
  */
 struct wire_list {
     struct buf buf; /* What is to be sent. */
     uint32_t count;
+    size_t size_max; /* 0: WIRE_LIST_SIZE_MAX. More: what is to leave in more than one message. */
 };
 
 /* Empty it, and keep the memory. */
