@@ -18,6 +18,7 @@
 #ifndef DKV_REPLICA_INTERNAL_H
 #define DKV_REPLICA_INTERNAL_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -272,6 +273,7 @@ static inline bool replica_is_coordinated(const struct replica *r)
 /* Index of the member that coordinates the slot. */
 static inline uint32_t replica_coordinator(const struct replica *r, uint64_t slot)
 {
+    assert(replica_members(r)->count > 0);
     return (uint32_t)(slot % replica_members(r)->count);
 }
 
