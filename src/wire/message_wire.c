@@ -1,5 +1,5 @@
 /*
- * message_wire.c -- envelopes and their messages; see paxos_wire.h.
+ * message_wire.c -- the messages of envelopes; see paxos_wire.h.
  *
  * By hand, where everything else is protobuf-c's: encoding and decoding these is most of what a
  * node does besides moving bytes. The bytes are those that paxos.proto says, and a test holds them
@@ -9,12 +9,11 @@
 #include <inttypes.h>
 
 #include "wire/checks.h"
+#include "wire/envelope.h"
 #include "wire/fields.h"
 #include "wire/paxos_wire.h"
 
 /* ---- Numbers of fields: paxos.proto -------------------------------------------------------- */
-
-#define ENVELOPE_MESSAGES 1
 
 enum message_field {
     MESSAGE_FIELD_KIND = 1,
@@ -293,55 +292,6 @@ int wire_envelope_add(struct wire_list *envelope, const struct message *m)
     return 0;
 }
 
-int wire_envelope_take(struct wire_list *envelope, size_t alone, struct buf *out)
-{
-    struct bytes all = buf_bytes(&envelope->buf);
-    struct bytes rest = all;
-    uint32_t count = 0;
-    for (size_t last = 0; rest.size > 0 && last <= alone; count++) {
-        struct bytes next = rest;
-        struct bytes raw;
-        struct wire_error error;
-        int err = wire_list_next(&next, ENVELOPE_MESSAGES, &raw, &error);
-        assert(err == 0);
-        (void)err;
-        last = rest.size - next.size;
-        bool is_full = all.size - next.size > WIRE_LIST_SIZE_MAX;
-        if (count > 0 && (last > alone || is_full))
-            break;
-        rest = next;
-    }
-    assert(count > 0);
-    TRY(buf_append(out, (struct bytes){.data = all.data, .size = all.size - rest.size}));
-    memmove(envelope->buf.data, rest.data, rest.size);
-    envelope->buf.size = rest.size;
-    envelope->count -= count;
-    return 0;
-}
-
-/* ---- Taking an envelope apart -------------------------------------------------------------- */
-
-int wire_envelope_begin(struct bytes in, struct wire_envelope *out_envelope,
-                        struct wire_error *error)
-{
-    if (in.size > WIRE_LIST_SIZE_MAX)
-        return wire_refuse(error, "envelope has %zu bytes; it has at most %zu", in.size,
-                           WIRE_LIST_SIZE_MAX);
-    *out_envelope = (struct wire_envelope){.rest = in};
-    return 0;
-}
-
-int wire_envelope_next(struct wire_envelope *e, struct bytes *out_raw, struct wire_error *error)
-{
-    struct bytes raw;
-    TRY(wire_list_next(&e->rest, ENVELOPE_MESSAGES, &raw, error));
-    if (e->count >= WIRE_LIST_COUNT_MAX)
-        return wire_refuse(error, "envelope has more than %d messages", WIRE_LIST_COUNT_MAX);
-    e->count++;
-    *out_raw = raw;
-    return 0;
-}
-
 /* ---- Decoding: reports --------------------------------------------------------------------- */
 
 static struct ballot fields_ballot(const struct fields *f, uint32_t number)
@@ -516,9 +466,8 @@ static int check_slots(const struct fields *f, const struct message *m, struct w
     if (m->kind == MESSAGE_COMING && m->to > VALUE_BYTES_MAX)
         return wire_refuse(error, "COMING has %" PRIu64 " bytes; a value has at most %zu", m->to,
                            VALUE_BYTES_MAX);
-    bool is_last = (uses & USE_TO) != 0 && !is_question && m->kind != MESSAGE_COMING;
     if ((uses & USE_TO) != 0)
-        TRY(check_number("last slot", m->to, is_last ? m->slot : 0, error));
+        TRY(check_number("last slot", m->to, m->kind == MESSAGE_FETCH ? m->slot : 0, error));
     if (m->kind == MESSAGE_CHOSEN && has_interval && m->slot != 0)
         return wire_refuse(error, "CHOSEN has a slot and an interval");
     /* A slot is proposed in, or skipped. */
