@@ -5,7 +5,8 @@
 # node. After 5 s one node is hit. Every node of every store in turn, each time from a new cluster;
 # where one of them leads, that one comes first, since it matters most. Printed: the longest time
 # without a completed put over all clients, the same over the clients of the other two nodes, and
-# the slowest put.
+# the slowest put; and how long the disk kept a bystander waiting for one sync meanwhile, since no
+# store can complete a write while its disk stands still.
 #
 # The cut needs root, since it is made by iptables: a node's connections to its peers are told from
 # those of clients by the group that the node runs in, marked as they begin, and dropped both ways
@@ -139,6 +140,20 @@ rules_off() {
 
 # ---- One run --------------------------------------------------------------------------------
 
+pauses_pid=""
+
+pauses_begin() {
+    setpriv --pdeathsig KILL python3 bench/pauses.py "$work/pauses" >"$work/pauses.json" &
+    pauses_pid=$!
+}
+
+# What it found is in $work/pauses.json then.
+pauses_end() {
+    kill -TERM "$pauses_pid"
+    wait "$pauses_pid" || die "the bystander of the disk failed"
+    pauses_pid=""
+}
+
 hit() {
     local cause=$1 node=$2
     case $cause in
@@ -167,15 +182,18 @@ run_one() {
     node=$(((which + (leader == 0 ? 1 : leader) - 2) % 3 + 1))
     bench_start "$target" put --clients "$clients" --duration "${seconds}s" --warm-up 1s \
         --attempt-timeout 250ms --timeout 60s
+    pauses_begin
     sleep "$((1 + hit_after))"
     hit "$cause" "$node"
     bench_wait
+    pauses_end
     case $cause in
     stop) kill -CONT "${node_pids[node]}" ;;
     cut) cut_mend "$node" ;;
     esac
     cluster_stop
-    python3 bench/tables.py add "$results" "$cause" "$target" "$node" "$leader" <"$work/bench.json"
+    cat "$work/bench.json" "$work/pauses.json" |
+        python3 bench/tables.py add "$results" "$cause" "$target" "$node" "$leader"
     tail -n 1 "$results" | python3 bench/tables.py line
 }
 

@@ -3,6 +3,8 @@
 
     tables.py add FILE ROW TARGET ROUND <RUN    append a run, one JSON object, to FILE
     tables.py add FILE CAUSE TARGET NODE LEADER <RUN
+                                                likewise; what else was seen of it may follow in
+                                                objects of their own
     tables.py line <RUN                         a run on one line, for a person
     tables.py versus FILE ABOUT [--write DOC]   medians over the rounds, and ratios
     tables.py failover FILE ABOUT [--write DOC] the worst node of each target and cause
@@ -140,17 +142,21 @@ def failover(runs):
             for field in ("gap_ms", "others_gap_ms", "max_ms"):
                 worst = max(here, key=lambda r, f=field: r[f])
                 cells.append(f"{number(worst[field])} ({who(worst)})")
+            worst = max(here, key=lambda r: r["gap_ms"])
+            cells.append(number(worst.get("disk_pause_ms")))
             lines.append(cells + [number(sum(r["errors"] for r in here))])
     return ["Milliseconds, of the worst node:", "",
             *table(["cause", "", "longest gap in writes", "of clients of the other nodes",
-                    "slowest operation", "failed operations"], lines)]
+                    "slowest operation", "the disk's longest pause in the run of the longest gap",
+                    "failed operations"], lines)]
 
 
 def line(run):
     if "cause" in run:
         return (f"{run['target']}: {run['cause']}, {who(run)}: gap {run['gap_ms']:.0f} ms, "
                 f"others' {run['others_gap_ms']:.0f} ms, slowest {run['max_ms']:.0f} ms, "
-                f"{run['ops_per_s']:.0f} ops/s, {run['errors']} errors")
+                f"disk {number(run.get('disk_pause_ms'))} ms, {run['ops_per_s']:.0f} ops/s, "
+                f"{run['errors']} errors")
     cpu = run["server_cpu_us_per_op"]
     return (f"{run['target']} {run['row']}: {run['ops_per_s']:.0f} ops/s, p50 {run['p50_ms']:.2f}, "
             f"p99 {run['p99_ms']:.2f}, p99.9 {run['p999_ms']:.2f} ms, servers "
@@ -169,8 +175,20 @@ def write_into(path, name, lines):
         f.write(head + begin + "\n" + "\n".join(lines) + "\n" + end + tail)
 
 
+def objects(text):
+    """The JSON objects in text, one behind the other."""
+    decoder = json.JSONDecoder()
+    text = text.strip()
+    while text:
+        value, end = decoder.raw_decode(text)
+        yield value
+        text = text[end:].lstrip()
+
+
 def add(path, labels):
-    run = json.load(sys.stdin)
+    run = {}
+    for seen in objects(sys.stdin.read()):
+        run.update(seen)
     run.update(labels)
     if "node" in run:
         home = run["by_endpoint"][run["node"] - 1]
@@ -202,9 +220,12 @@ def self_test():
     check("slower than etcd", [g[1] for g in goals(m, "puts-1")] == [False])
     check("nobody to compare with", [g[1] for g in goals(m, "batch-256")] == [None])
     hits = [{"target": "dkv", "cause": "kill", "node": n, "gap_ms": gap, "others_gap_ms": gap / 2,
-             "max_ms": 9 - gap, "errors": 1, "leader": n == 1} for n, gap in ((1, 3.0), (2, 7.0), (3, 5.0))]
+             "max_ms": 9 - gap, "errors": 1, "leader": n == 1, "disk_pause_ms": n}
+            for n, gap in ((1, 3.0), (2, 7.0), (3, 5.0))]
     check("the worst node of each figure",
-          failover(hits)[-1] == "| kill -9 | dkv | 7 (node 2) | 4 (node 2) | 6 (the leader) | 3 |")
+          failover(hits)[-1] == "| kill -9 | dkv | 7 (node 2) | 4 (node 2) | 6 (the leader) | 2 | 3 |")
+    check("objects one behind the other",
+          list(objects('{"a": 1}\n{"b": 2}\n')) == [{"a": 1}, {"b": 2}])
 
 
 def main(args):
