@@ -34,24 +34,16 @@ static size_t count_of(const struct list *head)
     return count;
 }
 
-static size_t keys_size(const struct checkpoint *c)
-{
-    return c->keys_count * sizeof(*c->keys);
-}
-
 static size_t sessions_size(const struct checkpoint *c)
 {
     return c->sessions_count * sizeof(*c->sessions);
 }
 
-/* All the memory a checkpoint of m needs, with the counts set: what follows cannot fail. */
+/* All the memory a checkpoint of m needs besides its keys: what follows these cannot fail. */
 static int checkpoint_reserve(const struct machine *m, struct checkpoint *c)
 {
     const struct sessions *s = &m->sessions;
-    c->keys_count = m->keys.dirty_count + m->keys.gone.table.count;
     c->sessions_count = count_of(&s->dirty) + s->gone.table.count;
-    if (c->keys_count > 0 && (c->keys = pool_alloc_zero(keys_size(c))) == NULL)
-        return ERR_NO_MEMORY;
     if (c->sessions_count > 0 && (c->sessions = pool_alloc_zero(sessions_size(c))) == NULL)
         return ERR_NO_MEMORY;
     uint64_t ids = c->sessions_count * (uint64_t)CLIENT_ID_SIZE_MAX;
@@ -75,16 +67,11 @@ static struct bytes arena_encode(struct checkpoint *c, const struct session *ses
     return bytes_slice(buf_bytes(&c->arena), at, c->arena.size - at);
 }
 
-static void fill_keys(const struct keys *k, struct checkpoint *c)
+/* The names of keys that are gone were borrowed. */
+static void own_names(struct checkpoint *c)
 {
-    struct checkpoint_key *at = c->keys;
-    for (size_t i = 0; i < k->dirty_count; i++, at++) {
-        at->entry = entry_ref(k->dirty[i]);
-        at->key = entry_key(at->entry);
-    }
-    for (struct list *link = k->gone.all.next; link != &k->gone.all; link = link->next, at++)
-        at->key = arena_copy(c, name_bytes(LIST_ENTRY(link, struct name, link)));
-    assert(at == c->keys + c->keys_count);
+    for (size_t i = c->keys_count; i > 0 && c->keys[i - 1].entry == NULL; i--)
+        c->keys[i - 1].key = arena_copy(c, c->keys[i - 1].key);
 }
 
 static void fill_sessions(const struct sessions *s, struct checkpoint *c)
@@ -106,13 +93,15 @@ int machine_freeze(struct machine *m, struct checkpoint **out_checkpoint)
     if (c == NULL)
         return ERR_NO_MEMORY;
     int err = checkpoint_reserve(m, c);
+    if (err == 0)
+        err = keys_hand_over(&m->keys, c);
     if (err != 0) {
         checkpoint_free(c);
         return err;
     }
     size_t capacity = c->arena.capacity;
     c->head = head_of(m);
-    fill_keys(&m->keys, c);
+    own_names(c);
     fill_sessions(&m->sessions, c);
     assert(c->arena.capacity == capacity);
     keys_clean(&m->keys, m->revision);
@@ -127,7 +116,7 @@ void checkpoint_free(struct checkpoint *c)
         return;
     for (size_t i = 0; c->keys != NULL && i < c->keys_count; i++)
         entry_unref(c->keys[i].entry);
-    pool_free(c->keys, keys_size(c));
+    pool_free(c->keys, c->keys_capacity * sizeof(*c->keys));
     pool_free(c->sessions, sessions_size(c));
     buf_fini(&c->arena);
     pool_free(c, sizeof(*c));

@@ -150,6 +150,7 @@ struct checkpoint {
     struct checkpoint_head head;
     struct checkpoint_key *keys; /* In no promised order; each key once. */
     size_t keys_count;
+    size_t keys_capacity;
     struct checkpoint_session *sessions; /* In no promised order; each client once. */
     size_t sessions_count;
     struct buf arena; /* Behind the struct bytes above. */
