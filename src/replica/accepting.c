@@ -178,7 +178,9 @@ int accepting_on_accept(struct replica *r, uint32_t from, const struct message *
     if (from == coordinator && m->ballot.round == 0 && from != r->self) {
         watching_on_sign(r, from, true);
         watching_on_came(r, from, m->slot);
-        r->peers[from].seen_slot = max_u64(r->peers[from].seen_slot, m->slot);
+    }
+    if (m->ballot.round == 0) {
+        hello_on_used(r, coordinator, m->slot);
     }
     TRY(accepting_skips(r, m));
     /* A log that the checkpoints cannot keep up with must not fill the memory. */

@@ -26,6 +26,13 @@ static uint64_t coordinating_limit(const struct replica *r)
     return min_u64(r->own.reserved_to, replica_window_end(r));
 }
 
+/* The highest own slot that this life, or an earlier one, may have used, as this disk has it. */
+uint64_t coordinating_used_to(const struct replica *r)
+{
+    const struct coordination *own = &r->own;
+    return max_u64(own->restart_to, own->position - 1);
+}
+
 /* The own slot to propose in next: above the frontier, and not taken over. */
 static uint64_t coordinating_next_slot(const struct replica *r)
 {
@@ -166,6 +173,8 @@ static int coordinating_announce_again(struct replica *r, uint32_t peer, uint64_
 /* A peer's own slots, which it will never use. */
 int coordinating_on_skip(struct replica *r, uint32_t from, const struct message *m)
 {
+    if (replica_coordinator(r, m->interval.first) != from)
+        return 0;
     watching_on_sign(r, from, false);
     TRY(learning_decide_noops(r, m->interval));
     /* Whoever reports its stream to that node as broken hears of it from us. */
@@ -174,6 +183,7 @@ int coordinating_on_skip(struct replica *r, uint32_t from, const struct message 
             TRY(asking_tell_run(r, i, m->interval));
     }
     watching_advance(r, from);
+    hello_on_used(r, from, m->interval.last);
     struct message reply = {.kind = MESSAGE_SKIPPED, .slot = r->watches[from].known};
     return replica_post(r, from, reply, 0);
 }
@@ -199,6 +209,24 @@ void coordinating_on_progress(struct replica *r, uint32_t from, const struct pro
     peer->position_then = r->own.position;
 }
 
+/*
+ * How much do you know? Asked with the last slot that was skipped, or taken over and passed: but
+ * none that is not reserved, for whoever hears of a skip takes it for proof that this disk was.
+ */
+static int coordinating_ask_known(struct replica *r, uint32_t to)
+{
+    uint32_t n = replica_members(r)->count;
+    uint64_t next = replica_slot_of(r, r->self, r->own.reserved_to + 1);
+    uint64_t last = min_u64(r->own.position, next);
+    if (last <= n)
+        return 0;
+    const struct slot *slot = slots_find(&r->slots, last - n);
+    if (slot == NULL || slot->chosen == NULL || slot->chosen->kind != VALUE_NOOP)
+        return 0;
+    struct message m = {.kind = MESSAGE_SKIP, .interval = interval_one(last - n)};
+    return replica_post(r, to, m, 0);
+}
+
 static int coordinating_repeat_skips(struct replica *r)
 {
     for (uint32_t i = 0; i < replica_members(r)->count; i++) {
@@ -214,14 +242,7 @@ static int coordinating_repeat_skips(struct replica *r)
                 continue;
             }
             TRY(coordinating_announce_again(r, i, peer->skips_known));
-            /* Asked for with the last one: how much do you know? */
-            struct message m = {.kind = MESSAGE_SKIP,
-                                .interval =
-                                    interval_one(r->own.position - replica_members(r)->count)};
-            const struct slot *last = slots_find(&r->slots, m.interval.first);
-            if (r->own.position > replica_members(r)->count && last != NULL &&
-                last->chosen != NULL && last->chosen->kind == VALUE_NOOP)
-                TRY(replica_post(r, i, m, 0));
+            TRY(coordinating_ask_known(r, i));
         }
         replica_wake_at(r, peer->skips_due_ns);
     }
@@ -427,6 +448,9 @@ static int coordinating_skip_ahead(struct replica *r)
 int coordinating_tick(struct replica *r)
 {
     TRY(coordinating_reserve(r));
+    /* Rule C9: whether this disk has gone back in time shows before a slot is used twice. */
+    if (!hello_is_known(r))
+        return 0;
     TRY(coordinating_propose_all(r));
     coordinating_pass_decided(r);
     if (r->own.position <= r->frontier) {

@@ -50,6 +50,11 @@ int hello_on_peer_up(struct replica *r, uint32_t index)
     return hello_send(r, index, !r->admitted, 0);
 }
 
+void hello_on_used(struct replica *r, uint32_t index, uint64_t slot)
+{
+    r->peers[index].seen_slot = max_u64(r->peers[index].seen_slot, slot);
+}
+
 int hello_ask(struct replica *r, uint32_t index)
 {
     struct peer *peer = &r->peers[index];
@@ -129,7 +134,7 @@ int hello_on_message(struct replica *r, uint32_t index, uint64_t link, const str
     if (memcmp(hello->recorded, r->options.identity.disk_id, DISK_ID_SIZE) == 0) {
         peer->recorded_us = true;
         /* It has seen more of this very disk than the disk knows of: it went back in time. */
-        if (hello->seen_boot > r->options.boot || hello->seen_slot > r->own.reserving_to)
+        if (hello->seen_boot > r->options.boot || hello->seen_slot > coordinating_used_to(r))
             return ERR_CORRUPT;
     }
     if (!peer->disk_known)
@@ -140,6 +145,14 @@ int hello_on_message(struct replica *r, uint32_t index, uint64_t link, const str
         TRY(effects_add_notice(r->effects, &notice));
     }
     return hello->asks ? hello_send(r, index, false, peer->disk_sequence) : 0;
+}
+
+bool hello_is_known(const struct replica *r)
+{
+    uint32_t known = 1;
+    for (uint32_t i = 0; i < replica_members(r)->count; i++)
+        known += i != r->self && r->peers[i].seen_boot > 0;
+    return 2 * known > replica_members(r)->count;
 }
 
 /* ---- Admission ----------------------------------------------------------------------------- */

@@ -142,7 +142,7 @@ struct peer {
     uint64_t heartbeat_ns; /* When our progress was last sent to it. */
     uint64_t hello_due_ns; /* No Hello is asked for before then. */
     uint64_t seen_boot;    /* The highest boot seen of it since this node's start, */
-    uint64_t seen_slot;    /* and the highest own slot that it used. */
+    uint64_t seen_slot;    /* and the highest own slot that it proposed in or skipped. */
     /* Coordinated mode: our skips, as far as the peer is known to know them. */
     uint64_t skips_known;  /* Its word: our lowest slot that it knows nothing of. */
     uint64_t skips_due_ns; /* When to announce them again; 0: no need. */
@@ -354,6 +354,10 @@ static inline uint64_t replica_pressed_from(const struct replica *r)
 
 /* hello.c */
 int hello_on_peer_up(struct replica *r, uint32_t index) MUST_CHECK;
+/* That member, or an earlier life of it, has used this own slot. */
+void hello_on_used(struct replica *r, uint32_t index, uint64_t slot);
+/* A majority, this node included, has said in this life what it has seen of this node. */
+bool hello_is_known(const struct replica *r);
 int hello_on_message(struct replica *r, uint32_t index, uint64_t link,
                      const struct hello *hello) MUST_CHECK;
 int hello_ask(struct replica *r, uint32_t index) MUST_CHECK;
@@ -391,6 +395,7 @@ int coordinating_on_peer_up(struct replica *r, uint32_t peer) MUST_CHECK;
 /* Somebody takes over own slots: rule C8. */
 int coordinating_on_revoked(struct replica *r, struct interval interval) MUST_CHECK;
 int coordinating_on_skip(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
+uint64_t coordinating_used_to(const struct replica *r);
 int coordinating_on_refused(struct replica *r, const struct message *m) MUST_CHECK;
 /* The peer knows nothing of our slot `known`, but of all lower ones. */
 void coordinating_on_skipped(struct replica *r, uint32_t from, uint64_t known);

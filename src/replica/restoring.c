@@ -49,6 +49,8 @@ static int restoring_vote(struct replica *r, const struct durable *d)
     if (!replica_is_coordinated(r) && !ballot_is_none(slot->acceptor.promised))
         return ERR_CORRUPT;
     restoring_merge(slot, &a);
+    if (replica_is_coordinated(r) && a.accepted.round == 0 && !ballot_is_none(a.accepted))
+        hello_on_used(r, replica_coordinator(r, d->slot), d->slot);
     return 0;
 }
 

@@ -58,10 +58,11 @@ struct bench {
     struct replica *nodes[MEMBERS_MAX];
     struct effects effects[MEMBERS_MAX];
     uint64_t to_sync[MEMBERS_MAX];
-    bool stalled[MEMBERS_MAX]; /* Its disk does not sync in bench_run. */
-    bool dead[MEMBERS_MAX];    /* Neither steps nor gets messages. */
-    bool no_disk;              /* Nothing is kept of what is written: no restart, no fetch. */
-    unsigned long allocations; /* Made by the replicas' steps. */
+    bool stalled[MEMBERS_MAX];  /* Its disk does not sync in bench_run. */
+    bool dead[MEMBERS_MAX];     /* Neither steps nor gets messages. */
+    int ends_with[MEMBERS_MAX]; /* It may end with that error, and is dead then; 0: it may not. */
+    bool no_disk;               /* Nothing is kept of what is written: no restart, no fetch. */
+    unsigned long allocations;  /* Made by the replicas' steps. */
     bool checkpoints;
     uint64_t checkpoint_slot[MEMBERS_MAX]; /* To be said to be written; 0: none is. */
     uint64_t frozen_slot[MEMBERS_MAX];     /* Of the last checkpoint that was handed out. */
@@ -106,6 +107,10 @@ void bench_restart(struct bench *b, uint32_t node);
 
 /* The same with an empty disk, which is another disk. */
 void bench_wipe(struct bench *b, uint32_t node);
+
+/* Lose power, and start again, in the same boot, from an older copy of the same disk, which had so
+   many records. */
+void bench_rewind(struct bench *b, uint32_t node, size_t records);
 
 /* A message as if `from` had sent it. */
 void bench_say(struct bench *b, uint32_t from, uint32_t to, struct message m);
