@@ -180,6 +180,7 @@ int accepting_on_accept(struct replica *r, uint32_t from, const struct message *
         watching_on_came(r, from, m->slot);
     }
     if (m->ballot.round == 0) {
+        r->watches[coordinator].lead = 0;
         hello_on_used(r, coordinator, m->slot);
     }
     TRY(accepting_skips(r, m));

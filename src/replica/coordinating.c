@@ -183,6 +183,7 @@ int coordinating_on_skip(struct replica *r, uint32_t from, const struct message 
             TRY(asking_tell_run(r, i, m->interval));
     }
     watching_advance(r, from);
+    watching_on_skip(r, from, m->interval.last);
     hello_on_used(r, from, m->interval.last);
     struct message reply = {.kind = MESSAGE_SKIPPED, .slot = r->watches[from].known};
     return replica_post(r, from, reply, 0);

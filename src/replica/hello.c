@@ -141,6 +141,7 @@ int hello_on_message(struct replica *r, uint32_t index, uint64_t link, const str
         TRY(hello_record_disk(r, index, hello));
     if (is_new) {
         r->watches[index].coming_slot = 0; /* What was on its way broke off with the old stream. */
+        r->watches[index].lead = 0;
         struct notice notice = {.kind = NOTICE_PEER_ACCEPTED, .peer = index, .link = link};
         TRY(effects_add_notice(r->effects, &notice));
     }

@@ -97,6 +97,8 @@ struct watch {
     uint64_t suspect_ns;   /* When it began to hold back what is ahead; 0: it does not. */
     uint64_t revoked_to;   /* The last slot that this node set out to take over. */
     uint64_t width;        /* How much is revoked the next time. */
+    uint64_t lead;         /* So far beyond the frontier it last skipped; 0: it proposes. */
+    uint64_t short_ns;     /* Since when too little is left of that; 0: enough is. */
     uint64_t rival_ns;    /* When a rival's ballot last made progress; 0: none stands in the way. */
     uint32_t rival_luck;  /* How much longer than it must this node waits then, of 1,024. */
     uint32_t failures;    /* Own attempts refused since one was not, or anything became known. */
@@ -416,6 +418,8 @@ uint64_t watching_commit(const struct replica *r);
 void watching_on_sign(struct replica *r, uint32_t index, bool proposes);
 /* It has sent an Accept for its slot, with a large value. */
 int watching_on_coming(struct replica *r, uint32_t from, const struct message *m);
+/* That member has skipped its slots up to `last`. */
+void watching_on_skip(struct replica *r, uint32_t index, uint64_t last);
 /* Such an Accept is here. */
 void watching_on_came(struct replica *r, uint32_t index, uint64_t number);
 struct member_set watching_broken(const struct replica *r);

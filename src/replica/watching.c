@@ -75,6 +75,11 @@ void watching_on_sign(struct replica *r, uint32_t index, bool proposes)
         w->width = r->options.tuning.ahead_slots_min;
 }
 
+void watching_on_skip(struct replica *r, uint32_t index, uint64_t last)
+{
+    r->watches[index].lead = last > r->frontier ? last - r->frontier : 0;
+}
+
 struct member_set watching_broken(const struct replica *r)
 {
     struct member_set broken = {0};
@@ -172,6 +177,7 @@ int watching_on_coming(struct replica *r, uint32_t from, const struct message *m
     bool is_believed = w->coming_slot == 0 || w->coming_came;
     if (replica_coordinator(r, m->slot) != from || !is_believed || watching_is_here(r, m->slot))
         return 0;
+    w->lead = 0;
     w->coming_slot = m->slot;
     w->coming_came = false;
     w->coming_ns = r->now_ns + m->to * TRAVEL_NS_PER_BYTE;
@@ -338,11 +344,47 @@ static uint64_t watching_due(struct replica *r, uint32_t index)
     return watching_hole_since(r, index) + watching_patience(r, index) + turn;
 }
 
+/*
+ * Rule C5: a member that has skipped ahead goes on when half of that is left. When it has not at a
+ * quarter, for as long as its patience, it may have died: all of that is taken over, before anyone
+ * waits for it. It does not count as silent for that.
+ */
+static uint64_t watching_renewal_due(struct replica *r, uint32_t index)
+{
+    struct watch *w = &r->watches[index];
+    bool is_short = w->known < r->frontier + w->lead / 4 && w->known <= replica_window_end(r);
+    if (!is_short || w->since_ns != 0 || index == r->self || !r->peers[index].connected) {
+        w->short_ns = 0;
+        return NEVER;
+    }
+    if (w->short_ns == 0)
+        w->short_ns = r->now_ns;
+    return watching_since(r, w->short_ns) + watching_patience(r, index) +
+           watching_rank(r, index) * TURN_NS;
+}
+
+static int watching_renew(struct replica *r, uint32_t index)
+{
+    struct watch *w = &r->watches[index];
+    uint64_t due = watching_renewal_due(r, index);
+    if (due == NEVER || w->revocation != NULL)
+        return 0;
+    due = max_u64(due, revoking_retry(r, index));
+    if (r->now_ns < due) {
+        replica_wake_at(r, due);
+        return 0;
+    }
+    uint64_t last = min_u64(r->frontier + w->lead, replica_window_end(r));
+    w->revoked_to = max_u64(w->revoked_to, last);
+    return revoking_begin(r, index, w->known, last);
+}
+
 static int watching_member(struct replica *r, uint32_t index)
 {
     struct watch *w = &r->watches[index];
     watching_advance(r, index);
     TRY(revoking_tick(r, index));
+    TRY(watching_renew(r, index));
     if (w->since_ns != 0 && !(PLANTED(PLANTED_LINK_STARVES) && index != r->self))
         TRY(watching_ask(r, index));
     uint64_t due = watching_due(r, index);
