@@ -10,7 +10,8 @@
 #include "node/internal.h"
 #include "node/monotime.h"
 
-#define FETCH_TIMEOUT_NS (2 * MONOTIME_S)
+/* The replica asks again long before, but what comes late over a slow link is as good. */
+#define FETCH_TIMEOUT_NS (10 * MONOTIME_S)
 
 struct fetch {
     struct node *node;

@@ -18,6 +18,7 @@
 #include "paxos/members.h"
 #include "paxos/value.h"
 
+/* Nothing has been released yet: until then messages change without it. */
 #define PROTOCOL_VERSION 1
 #define CLUSTER_NAME_SIZE_MAX 63
 #define DISK_ID_SIZE 16

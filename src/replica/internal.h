@@ -153,7 +153,7 @@ struct peer {
     uint64_t position_then;  /* Our position when its last heartbeat came. */
 };
 
-/* At most one request for chosen slots is under way. */
+/* One request for chosen slots at a time; the answer to one that was given up is still taken. */
 struct fetch {
     bool active;
     bool useless; /* The last one brought nothing: next time ask the acceptors instead. */

@@ -3,8 +3,8 @@
  *
  * docs/protocol.md, section 2, rules 4, 6 and 7. A hole is a slot at or below the frontier that is
  * not resolved. A timer looks after the first ones, also when no client is active and also at the
- * very tail: what a peer is known to have is fetched from its disk; for the rest this node asks the
- * acceptors itself, adopts what it must, and else proposes NOOP.
+ * very tail: what a peer is known to have is fetched; for the rest this node asks the acceptors
+ * itself, adopts what it must, and else proposes NOOP.
  */
 #include <assert.h>
 
