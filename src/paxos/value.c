@@ -18,23 +18,29 @@ bool tag_is_none(struct tag t)
     return t.sequence == 0 && t.boot == 0 && t.node == 0;
 }
 
-int value_new(enum value_kind kind, struct tag tag, struct bytes bytes, struct value **out_value)
+int value_new_unwritten(enum value_kind kind, struct tag tag, size_t size, struct value **out_value)
 {
     assert(kind == VALUE_BARRIER || kind == VALUE_BATCH);
     assert(!tag_is_none(tag));
-    assert(bytes.size <= VALUE_BYTES_MAX);
-    assert((kind == VALUE_BARRIER) == (bytes.size == 0));
+    assert(size <= VALUE_BYTES_MAX);
+    assert((kind == VALUE_BARRIER) == (size == 0));
 
-    struct value *v = pool_alloc(sizeof(*v) + bytes.size);
+    struct value *v = pool_alloc(sizeof(*v) + size);
     if (v == NULL)
         return ERR_NO_MEMORY;
     atomic_init(&v->refs, 1);
     v->kind = kind;
     v->tag = tag;
-    v->size = bytes.size;
-    if (bytes.size > 0)
-        memcpy(v->data, bytes.data, bytes.size);
+    v->size = size;
     *out_value = v;
+    return 0;
+}
+
+int value_new(enum value_kind kind, struct tag tag, struct bytes bytes, struct value **out_value)
+{
+    TRY(value_new_unwritten(kind, tag, bytes.size, out_value));
+    if (bytes.size > 0)
+        memcpy((*out_value)->data, bytes.data, bytes.size);
     return 0;
 }
 

@@ -52,6 +52,10 @@ bool tag_is_none(struct tag t);
 int value_new(enum value_kind kind, struct tag tag, struct bytes bytes,
               struct value **out_value) MUST_CHECK;
 
+/* The same, of so many bytes, which the caller writes to data before anybody else sees it. */
+int value_new_unwritten(enum value_kind kind, struct tag tag, size_t size,
+                        struct value **out_value) MUST_CHECK;
+
 /* The one NOOP. Counting it is allowed and does nothing. */
 struct value *value_noop(void);
 

@@ -201,7 +201,6 @@ struct replica {
     uint64_t batches_bytes;
     uint64_t tag_sequence;
     uint64_t pace_ns; /* Until then no more writes are proposed: the log grows too fast. */
-    struct buf scratch;
 
     struct list queue;         /* struct op: writes not yet proposed. */
     uint64_t queue_bytes;      /* Of those. */

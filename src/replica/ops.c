@@ -37,35 +37,33 @@ struct bytes op_data(const struct op *op)
     return (struct bytes){.data = op->data, .size = op->size};
 }
 
-/* The commands of as many writes from the head of `queue` as fit, one behind the other. */
-static int batch_write_commands(struct list *queue, uint32_t bytes_max, struct buf *out,
-                                uint32_t *out_count)
+/* How many writes from the head of `queue` fit, and how long their commands are together. */
+static uint32_t batch_measure(struct list *queue, uint32_t bytes_max, size_t *out_size)
 {
     uint32_t count = 0;
-    buf_clear(out);
+    *out_size = 0;
     for (struct list *l = queue->next; l != queue; l = l->next) {
         const struct op *op = LIST_ENTRY(l, struct op, link);
-        if (count > 0 && out->size + op->size > bytes_max)
+        if (count > 0 && *out_size + op->size > bytes_max)
             break;
-        TRY(buf_append(out, op_data(op)));
+        *out_size += op->size;
         count++;
     }
-    *out_count = count;
-    return 0;
+    return count;
 }
 
 int batch_gather(struct list *queue, struct list *reads, uint32_t bytes_max, struct tag tag,
-                 struct buf *scratch, struct batch **out_batch)
+                 struct batch **out_batch)
 {
     assert(!list_is_empty(queue) || !list_is_empty(reads));
-    uint32_t count = 0;
-    TRY(batch_write_commands(queue, bytes_max, scratch, &count));
+    size_t size = 0;
+    uint32_t count = batch_measure(queue, bytes_max, &size);
     struct batch *b = pool_alloc(sizeof(*b));
     if (b == NULL)
         return ERR_NO_MEMORY;
     *b = (struct batch){.writes_count = count};
     enum value_kind kind = count > 0 ? VALUE_BATCH : VALUE_BARRIER;
-    int err = value_new(kind, tag, buf_bytes(scratch), &b->value);
+    int err = value_new_unwritten(kind, tag, size, &b->value);
     if (err != 0) {
         pool_free(b, sizeof(*b));
         return err;
@@ -73,11 +71,14 @@ int batch_gather(struct list *queue, struct list *reads, uint32_t bytes_max, str
     list_init(&b->writes);
     list_init(&b->reads);
     list_init(&b->link);
+    uint8_t *at = b->value->data;
     for (uint32_t i = 0; i < count; i++) {
         struct op *op = LIST_ENTRY(queue->next, struct op, link);
         list_remove(&op->link);
         list_push_back(&b->writes, &op->link);
         op->proposed = true;
+        memcpy(at, op->data, op->size);
+        at += op->size;
     }
     list_splice_back(&b->reads, reads);
     *out_batch = b;

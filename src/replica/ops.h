@@ -57,7 +57,7 @@ struct batch {
  * ERR_NO_MEMORY: nothing was moved.
  */
 int batch_gather(struct list *queue, struct list *reads, uint32_t bytes_max, struct tag tag,
-                 struct buf *scratch, struct batch **out_batch) MUST_CHECK;
+                 struct batch **out_batch) MUST_CHECK;
 
 /* Both lists must be empty by now. */
 void batch_free(struct batch *b);

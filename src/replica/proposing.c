@@ -195,8 +195,7 @@ int proposing_gather(struct replica *r, struct slot *slot)
         .sequence = r->tag_sequence + 1,
     };
     struct batch *b = NULL;
-    TRY(batch_gather(&r->queue, &r->reads, r->options.tuning.batch_bytes_max, tag, &r->scratch,
-                     &b));
+    TRY(batch_gather(&r->queue, &r->reads, r->options.tuning.batch_bytes_max, tag, &b));
     r->tag_sequence++;
     r->queue_bytes -= b->value->size;
     b->proposed_ns = r->now_ns;

@@ -102,7 +102,6 @@ void replica_close(struct replica *r)
     heap_fini(&r->deadlines);
     mail_fini(&r->inbox);
     mail_fini(&r->outbox);
-    buf_fini(&r->scratch);
     mem_free(r->results);
     checkpoint_free(r->frozen);
     machine_close(r->machine);
