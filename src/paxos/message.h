@@ -108,6 +108,10 @@ struct progress {
     uint64_t position;        /* The sender's lowest own slot neither used, skipped nor revoked. */
     uint64_t known;           /* The receiver's lowest own slot that the sender knows nothing of. */
     struct member_set broken; /* To whom the stream that the sender dialled is broken. */
+    /* What a round trip takes, as RFC 7323 has it for TCP; by clocks that nobody else reads. */
+    uint64_t sent_ns; /* When this was sent. */
+    uint64_t echo_ns; /* The sent_ns of the receiver's last heartbeat; 0: none has come, */
+    uint64_t held_ns; /* and how long before this one that came. */
 };
 
 /*

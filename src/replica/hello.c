@@ -210,14 +210,49 @@ int heartbeat_send(struct replica *r, uint32_t to)
                 .applied = machine_applied(r->machine),
                 .chosen_to = r->chosen_to,
                 .frontier = r->frontier,
+                .sent_ns = r->now_ns,
             },
     };
+    if (r->peers[to].its_sent_ns != 0) {
+        m.progress.echo_ns = r->peers[to].its_sent_ns;
+        m.progress.held_ns = r->now_ns - r->peers[to].came_ns;
+    }
     if (replica_is_coordinated(r)) {
         m.progress.position = r->own.position;
         m.progress.known = r->watches[to].known;
         m.progress.broken = watching_broken(r);
     }
     return replica_post(r, to, m, 0);
+}
+
+/* What is below zero, or of an age, is from before a restart of this machine. */
+#define TRIP_MAX_NS (10000 * NS_PER_MS)
+
+void heartbeat_on_message(struct replica *r, uint32_t from, const struct progress *p)
+{
+    struct peer *peer = &r->peers[from];
+    peer->its_sent_ns = p->sent_ns;
+    peer->came_ns = r->now_ns;
+    if (p->echo_ns == 0 || p->echo_ns > r->now_ns || p->held_ns > r->now_ns - p->echo_ns)
+        return;
+    uint64_t trip = r->now_ns - p->echo_ns - p->held_ns;
+    if (trip > TRIP_MAX_NS)
+        return;
+    /* No sample is shorter than the way takes; what is longer was held up somewhere. */
+    if (peer->trip_ns == 0 || trip < peer->trip_ns)
+        peer->trip_ns = max_u64(trip, 1);
+    else
+        peer->trip_ns += (trip - peer->trip_ns) / 8;
+}
+
+uint64_t heartbeat_round_trip(const struct replica *r)
+{
+    uint64_t longest = 0;
+    for (uint32_t i = 0; i < replica_members(r)->count; i++) {
+        if (r->peers[i].connected)
+            longest = max_u64(longest, r->peers[i].trip_ns);
+    }
+    return min_u64(longest, 1000 * NS_PER_MS);
 }
 
 int heartbeat_tick(struct replica *r)

@@ -142,6 +142,9 @@ struct peer {
     enum refusal refused_us;
     struct progress progress;
     uint64_t heartbeat_ns; /* When our progress was last sent to it. */
+    uint64_t its_sent_ns;  /* When it sent its last heartbeat, by its clock; 0: none came, */
+    uint64_t came_ns;      /* and when that came. */
+    uint64_t trip_ns;      /* There and back, lately; 0: not known. */
     uint64_t hello_due_ns; /* No Hello is asked for before then. */
     uint64_t seen_boot;    /* The highest boot seen of it since this node's start, */
     uint64_t seen_slot;    /* and the highest own slot that it proposed in or skipped. */
@@ -366,6 +369,9 @@ int hello_on_durable(struct replica *r) MUST_CHECK;
 int hello_tick(struct replica *r) MUST_CHECK;
 int heartbeat_tick(struct replica *r) MUST_CHECK;
 int heartbeat_send(struct replica *r, uint32_t to) MUST_CHECK;
+void heartbeat_on_message(struct replica *r, uint32_t from, const struct progress *p);
+/* To the farthest member whose stream is up and back, lately; 0: not known. 1 s at most. */
+uint64_t heartbeat_round_trip(const struct replica *r);
 
 /* voting.c */
 int voting_on_prepare(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;

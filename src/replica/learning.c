@@ -183,6 +183,7 @@ int learning_on_progress(struct replica *r, uint32_t from, const struct progress
     if (p->boot < known->boot)
         return 0; /* From before its last start. */
     *known = *p;
+    heartbeat_on_message(r, from, p);
     replica_note_slot(r, p->frontier);
     if (replica_is_coordinated(r)) {
         replica_raise_frontier(r, p->frontier);

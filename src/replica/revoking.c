@@ -66,6 +66,12 @@ static struct ballot revoking_ballot(struct replica *r, uint32_t index, struct i
     };
 }
 
+/* Until what was said is said again: a commit there, one here, and the way. */
+static uint64_t revoking_first_wait(const struct replica *r)
+{
+    return max_u64(2 * watching_commit(r) + heartbeat_round_trip(r), 5 * NS_PER_MS);
+}
+
 int revoking_begin(struct replica *r, uint32_t index, uint64_t first, uint64_t last)
 {
     struct watch *w = &r->watches[index];
@@ -82,7 +88,7 @@ int revoking_begin(struct replica *r, uint32_t index, uint64_t first, uint64_t l
         return err;
     }
     w->revocation = v;
-    v->wait_ns = max_u64(2 * watching_commit(r), 5 * NS_PER_MS);
+    v->wait_ns = revoking_first_wait(r);
     v->due_ns = r->now_ns + v->wait_ns;
     replica_wake_at(r, v->due_ns);
     r->stats.recovered_total++;
@@ -174,7 +180,7 @@ int revoking_on_promise(struct replica *r, uint32_t from, const struct message *
     if (v == NULL || !revoker_on_promise(&v->revoker, replica_members(r), from, m->ballot,
                                          m->interval, m->reports))
         return 0;
-    v->wait_ns = max_u64(2 * watching_commit(r), 5 * NS_PER_MS);
+    v->wait_ns = revoking_first_wait(r);
     v->due_ns = r->now_ns + v->wait_ns;
     return revoking_accept(r, v, false);
 }
@@ -198,7 +204,7 @@ uint64_t revoking_retry(const struct replica *r, uint32_t index)
     const struct watch *w = &r->watches[index];
     if (w->rival_ns == 0)
         return 0;
-    uint64_t commit_ns = max_u64(watching_commit(r), NS_PER_MS);
+    uint64_t commit_ns = max_u64(watching_commit(r), NS_PER_MS) + heartbeat_round_trip(r);
     uint64_t most_ns = max_u64(WAIT_NS_MAX, 4 * commit_ns);
     if (w->failures >= FAILURES_MANY)
         most_ns *= 4;
@@ -239,7 +245,7 @@ static bool revoking_is_decided(const struct replica *r, uint64_t number)
 /* Twice as long, but no longer than a few commits, or the cluster goes on late after bad times. */
 static uint64_t revoking_next_wait(const struct replica *r, uint64_t wait_ns)
 {
-    uint64_t most_ns = max_u64(4 * watching_commit(r), 100 * NS_PER_MS);
+    uint64_t most_ns = max_u64(4 * (watching_commit(r) + heartbeat_round_trip(r)), 100 * NS_PER_MS);
     return min_u64(2 * wait_ns, min_u64(most_ns, 1000 * NS_PER_MS));
 }
 

@@ -21,8 +21,10 @@
 /* The first time; who was asked may just not have heard of it yet. Then twice as long each time. */
 #define ASK_AGAIN_NS (2 * NS_PER_MS)
 #define PATIENCE_MIN_NS (6 * NS_PER_MS)
+/* At most so long; or so many round trips, where nodes are far apart. */
 #define PATIENCE_MAX_NS (12 * NS_PER_MS)
-/* One live node after the other sets out to take slots over, so far apart. */
+#define PATIENCE_TRIPS 2
+/* One live node after the other sets out to take slots over, at least so far apart. */
 #define TURN_NS (6 * NS_PER_MS)
 /* Of the slots above chosen_to, so many are looked at when the log is stuck, */
 #define STUCK_SPAN 4096
@@ -56,7 +58,8 @@ void watching_start(struct replica *r)
 uint64_t watching_patience(const struct replica *r, uint32_t index)
 {
     uint64_t patience = 4 * delays_p99(&r->watches[index].passing);
-    return min_u64(max_u64(patience, PATIENCE_MIN_NS), PATIENCE_MAX_NS);
+    uint64_t most = max_u64(PATIENCE_MAX_NS, PATIENCE_TRIPS * heartbeat_round_trip(r));
+    return min_u64(max_u64(patience, PATIENCE_MIN_NS), most);
 }
 
 uint64_t watching_commit(const struct replica *r)
@@ -119,6 +122,12 @@ static uint64_t watching_rank(const struct replica *r, uint32_t index)
         rank += r->peers[other].connected && !r->watches[other].suspected;
     }
     return rank;
+}
+
+/* How long it leaves to these. */
+static uint64_t watching_turn(const struct replica *r, uint32_t index)
+{
+    return watching_rank(r, index) * max_u64(TURN_NS, heartbeat_round_trip(r));
 }
 
 /* ---- Is this node itself to blame? --------------------------------------------------------- */
@@ -247,7 +256,8 @@ static int watching_ask(struct replica *r, uint32_t index)
 {
     struct watch *w = &r->watches[index];
     uint64_t since = watching_hole_since(r, index);
-    uint64_t due = w->ask_due_ns != 0 ? w->ask_due_ns : since + (w->relayed ? 0 : ASK_AFTER_NS);
+    uint64_t after = max_u64(ASK_AFTER_NS, heartbeat_round_trip(r));
+    uint64_t due = w->ask_due_ns != 0 ? w->ask_due_ns : since + (w->relayed ? 0 : after);
     if (r->now_ns < due) {
         replica_wake_at(r, due);
         return 0;
@@ -338,7 +348,7 @@ static uint64_t watching_due(struct replica *r, uint32_t index)
     }
     if (ahead && w->suspect_ns == 0)
         w->suspect_ns = r->now_ns;
-    uint64_t turn = watching_rank(r, index) * TURN_NS;
+    uint64_t turn = watching_turn(r, index);
     if (ahead)
         return watching_since(r, w->suspect_ns) + turn;
     return watching_hole_since(r, index) + watching_patience(r, index) + turn;
@@ -359,8 +369,7 @@ static uint64_t watching_renewal_due(struct replica *r, uint32_t index)
     }
     if (w->short_ns == 0)
         w->short_ns = r->now_ns;
-    return watching_since(r, w->short_ns) + watching_patience(r, index) +
-           watching_rank(r, index) * TURN_NS;
+    return watching_since(r, w->short_ns) + watching_patience(r, index) + watching_turn(r, index);
 }
 
 static int watching_renew(struct replica *r, uint32_t index)
@@ -456,7 +465,7 @@ static int watching_stuck(struct replica *r)
 {
     uint64_t number = r->stuck_slot;
     uint32_t index = replica_coordinator(r, number);
-    uint64_t patience = watching_patience(r, index);
+    uint64_t patience = max_u64(watching_patience(r, index), heartbeat_round_trip(r));
     uint64_t travel_ns = replica_travel_ns(slots_find(&r->slots, number)->acceptor.value);
     uint64_t echo_due = watching_since(r, r->stuck_ns) + max_u64(patience, travel_ns);
     if (r->now_ns < echo_due) {
@@ -467,7 +476,7 @@ static int watching_stuck(struct replica *r)
     /* Slow disks are no reason to take anything over. This one's is no reason to begin anew. */
     uint64_t commits_ns = min_u64(4 * watching_commit(r), STUCK_COMMITS_MAX_NS);
     uint64_t due = r->stuck_value_ns + max_u64(5 * patience, max_u64(commits_ns, 2 * travel_ns));
-    due += watching_rank(r, index) * TURN_NS;
+    due += watching_turn(r, index);
     due = max_u64(due, revoking_retry(r, index));
     if (r->now_ns < due) {
         replica_wake_at(r, due);

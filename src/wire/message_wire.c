@@ -47,6 +47,9 @@ enum progress_field {
     PROGRESS_FIELD_POSITION,
     PROGRESS_FIELD_KNOWN,
     PROGRESS_FIELD_BROKEN,
+    PROGRESS_FIELD_SENT,
+    PROGRESS_FIELD_ECHO,
+    PROGRESS_FIELD_HELD,
 };
 
 /* Three fields in a row. */
@@ -71,7 +74,7 @@ static const struct fields_shape report_shape = {
 
 static const struct fields_shape progress_shape = {
     .numbers = FIELD_THREE(PROGRESS_FIELD_BOOT) | FIELD_THREE(PROGRESS_FIELD_FRONTIER) |
-               FIELD(PROGRESS_FIELD_BROKEN),
+               FIELD(PROGRESS_FIELD_BROKEN) | FIELD_THREE(PROGRESS_FIELD_SENT),
 };
 
 /* ---- Which fields a kind of message uses --------------------------------------------------- */
@@ -191,7 +194,9 @@ static size_t progress_put(const struct progress *p, uint8_t *begin)
 {
     uint8_t *at = put_three(begin, PROGRESS_FIELD_BOOT, p->boot, p->applied, p->chosen_to);
     at = put_three(at, PROGRESS_FIELD_FRONTIER, p->frontier, p->position, p->known);
-    return (size_t)(field_put(at, PROGRESS_FIELD_BROKEN, p->broken.bits) - begin);
+    at = field_put(at, PROGRESS_FIELD_BROKEN, p->broken.bits);
+    at = put_three(at, PROGRESS_FIELD_SENT, p->sent_ns, p->echo_ns, p->held_ns);
+    return (size_t)(at - begin);
 }
 
 static size_t hello_put(const struct hello *h, uint8_t *begin)
@@ -404,6 +409,9 @@ static int decode_progress(struct bytes in, struct progress *out, struct wire_er
     TRY(check_number("frontier", f.numbers[PROGRESS_FIELD_FRONTIER], 0, error));
     TRY(check_number("position", f.numbers[PROGRESS_FIELD_POSITION], 0, error));
     TRY(check_number("known", f.numbers[PROGRESS_FIELD_KNOWN], 0, error));
+    TRY(check_number("sent_ns", f.numbers[PROGRESS_FIELD_SENT], 0, error));
+    TRY(check_number("echo_ns", f.numbers[PROGRESS_FIELD_ECHO], 0, error));
+    TRY(check_number("held_ns", f.numbers[PROGRESS_FIELD_HELD], 0, error));
     if (f.numbers[PROGRESS_FIELD_BROKEN] >> MEMBERS_MAX != 0)
         return wire_refuse(error, "broken has more than %d members", MEMBERS_MAX);
     *out = (struct progress){
@@ -414,6 +422,9 @@ static int decode_progress(struct bytes in, struct progress *out, struct wire_er
         .position = f.numbers[PROGRESS_FIELD_POSITION],
         .known = f.numbers[PROGRESS_FIELD_KNOWN],
         .broken = {.bits = (uint16_t)f.numbers[PROGRESS_FIELD_BROKEN]},
+        .sent_ns = f.numbers[PROGRESS_FIELD_SENT],
+        .echo_ns = f.numbers[PROGRESS_FIELD_ECHO],
+        .held_ns = f.numbers[PROGRESS_FIELD_HELD],
     };
     return 0;
 }

@@ -204,7 +204,7 @@ static uint64_t bench_arrival(struct bench *b, uint32_t from, uint32_t to, const
     uint64_t *free_ns = &b->link_free_ns[from][to];
     uint64_t begin_ns = *free_ns > b->now_ns ? *free_ns : b->now_ns;
     *free_ns = begin_ns + bytes * b->link_ns_per_byte;
-    return *free_ns;
+    return *free_ns + b->link_ns;
 }
 
 static void bench_queue(struct bench *b, uint32_t from, uint32_t to, struct message m)

@@ -74,6 +74,7 @@ struct bench {
     size_t queue_capacity;
     /* Returns true for what is lost. NULL: nothing is. */
     bool (*lose)(const struct bench *b, const struct bench_letter *letter);
+    uint64_t link_ns; /* How long each message is on its way. */
     /* How long a link takes for each byte of a value; 0: no time. What comes next waits behind. */
     uint64_t link_ns_per_byte;
     bool links_hide; /* Senders are not told that something is still on its way. */

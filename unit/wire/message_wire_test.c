@@ -80,6 +80,9 @@ static void twin_progress(struct twin *t, const struct progress *p)
     t->progress.position = p->position;
     t->progress.known = p->known;
     t->progress.broken = p->broken.bits;
+    t->progress.sent_ns = p->sent_ns;
+    t->progress.echo_ns = p->echo_ns;
+    t->progress.held_ns = p->held_ns;
     t->m.progress = &t->progress;
 }
 
@@ -219,7 +222,10 @@ static struct message draw_classic(struct prng *p, enum message_kind kind, struc
                                        .frontier = draw_number(p, 0),
                                        .position = draw_number(p, 0),
                                        .known = draw_number(p, 0),
-                                       .broken = {.bits = (uint16_t)prng_below(p, 512)}};
+                                       .broken = {.bits = (uint16_t)prng_below(p, 512)},
+                                       .sent_ns = draw_number(p, 0),
+                                       .echo_ns = draw_number(p, 0),
+                                       .held_ns = draw_number(p, 0)};
         return m;
     case MESSAGE_FETCH:
         m.slot = draw_number(p, 1) >> 1 | 1;

@@ -161,7 +161,10 @@ static inline struct message sample_coordinated(int i, struct hello *hello)
                                              .frontier = 12,
                                              .position = 14,
                                              .known = 4099,
-                                             .broken = {.bits = 0x104}}};
+                                             .broken = {.bits = 0x104},
+                                             .sent_ns = 5000000007,
+                                             .echo_ns = 70007,
+                                             .held_ns = 100000}};
     default:
         hello->mode = MODE_COORDINATED;
         hello->seen_boot = 4;
