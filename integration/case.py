@@ -40,6 +40,8 @@ class Case(unittest.TestCase):
         self.assertEqual(code, 0, f"history-load ended with {code}:\n{load.text()}")
         report = json.loads(load.text().splitlines()[-1])
         print(f"  {report}", file=sys.stderr)
+        # Both kinds of reads were judged.
+        self.assertGreater(min(report["gets"].values()), report["ok"] // 50)
         return report
 
     def _close(self, made):

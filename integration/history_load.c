@@ -5,14 +5,17 @@
  *                  [--timeout-ms T] [--pin] [--seed S] [--history FILE]
  *
  * N clients, each with a session of its own, read, put, append, compare-and-set and delete a few
- * keys for S seconds; client i begins at endpoint i and fails over, or stays there with --pin.
- * After each LOAD_PERIOD_MS all begin anew, each at the next endpoint (but not with --pin), with
- * other keys, so that values stay short and the checks quick. When time is up, or SIGTERM says so,
- * all keys are read once more, through any endpoint; then the history must be linearizable, its
- * revisions must hold together, and every append must have taken effect once.
+ * keys for S seconds; half of the reads go through the log, half ask a majority. Client i begins at
+ * endpoint i and fails over, or stays there with --pin. After each LOAD_PERIOD_MS all begin anew,
+ * each at the next endpoint (but not with --pin), with other keys, so that values stay short and
+ * the checks quick. When time is up, or SIGTERM says so, all keys are read once more, through any
+ * endpoint; then the history must be linearizable, its revisions must hold together, and every
+ * append must have taken effect once.
  *
- * Stdout gets one JSON object: how many operations ended how, the longest time without an answer
- * anywhere, and per node how many it answered and the longest time without one of its answers.
+ * Stdout gets one JSON object: how many operations ended how, how many reads of each kind were
+ * answered (the history does not tell them apart: both are linearizable), the longest time without
+ * an answer anywhere, and per node how many it answered and the longest time without one of its
+ * answers.
  * Exit codes: 0 all is well, 1 error, 2 usage, 4 the keys could not be read at the end, 8 the
  * history is wrong (stderr says where).
  */
@@ -63,6 +66,8 @@ static void print_report(struct load *load)
            (unsigned long long)load->outcomes[HISTORY_OK],
            (unsigned long long)load->outcomes[HISTORY_FAIL],
            (unsigned long long)load->outcomes[HISTORY_UNKNOWN]);
+    printf(",\"gets\":{\"barrier\":%llu,\"quorum\":%llu}", (unsigned long long)load->barrier_gets,
+           (unsigned long long)load->quorum_gets);
     printf(",\"gap_ms\":%llu,\"nodes\":{", (unsigned long long)(load->watches[0].gap_ns / MS_NS));
     bool first = true;
     for (uint32_t i = 1; i < LOAD_NODES_MAX; i++) {

@@ -155,6 +155,12 @@ void load_note(struct load *load, uint32_t client, struct dkv_bytes client_id,
     if (!history_op_is_valid(&done) || history_add(&load->history, &done) != 0)
         load_die("an operation cannot be written down");
     load->outcomes[done.answer.outcome]++;
+    if (kind == HISTORY_GET && done.answer.outcome == HISTORY_OK) {
+        if (op->consistency == DKV_QUORUM)
+            load->quorum_gets++;
+        else
+            load->barrier_gets++;
+    }
     if (done.answer.outcome == HISTORY_OK && return_ns <= load->end_ns) {
         assert(answer->node < LOAD_NODES_MAX);
         watch_answer(&load->watches[0], return_ns);

@@ -20,11 +20,19 @@ static void client_token(struct load_client *c, char out[VALUE_SIZE])
     snprintf(out, VALUE_SIZE, "%u.%llu;", (unsigned)c->id, (unsigned long long)++c->tokens);
 }
 
+/* Both kinds of linearizable reads, half and half: one history judges them. */
+static enum dkv_consistency client_consistency(struct load_client *c)
+{
+    return prng_chance(&c->prng, 500000) ? DKV_QUORUM : DKV_LINEARIZABLE;
+}
+
 static void client_simple(struct load_client *c, enum dkv_kind kind, const char *key)
 {
     char value[VALUE_SIZE];
     struct dkv_answer answer;
     struct dkv_op op = {.kind = kind, .key = load_text(key)};
+    if (kind == DKV_GET)
+        op.consistency = client_consistency(c);
     if (kind == DKV_PUT || kind == DKV_APPEND) {
         client_token(c, value);
         op.value = load_text(value);
@@ -40,7 +48,8 @@ static void client_replace(struct load_client *c, const char *key)
     char value[VALUE_SIZE];
     struct dkv_answer seen;
     struct dkv_answer answer;
-    const struct dkv_op get = {.kind = DKV_GET, .key = load_text(key)};
+    const struct dkv_op get = {
+        .kind = DKV_GET, .key = load_text(key), .consistency = client_consistency(c)};
     load_client_do(c, &get, &seen);
     if (seen.status == DKV_OK) {
         client_token(c, value);
