@@ -1,4 +1,5 @@
 """case.py -- a test case that cleans up after itself, and shows the logs when it failed."""
+import contextlib
 import json
 import signal
 import subprocess
@@ -8,11 +9,16 @@ import unittest
 
 import calls
 import cluster
+import trouble
 
 # How a write ends at a node that reaches no majority. Coordinated, it has been proposed in the turn
 # in which it came, so nobody knows; classic, it has not left the node, whose claim nobody grants.
 NO_MAJORITY = (calls.Code.DEADLINE_EXCEEDED if cluster.COORDINATED else calls.Code.UNAVAILABLE)
 NO_MAJORITY_EXIT = 5 if cluster.COORDINATED else 4
+
+# After its cause has gone (README.md).
+SERVES_WITHIN_S = 1
+
 
 class Case(unittest.TestCase):
     maxDiff = None
@@ -43,6 +49,36 @@ class Case(unittest.TestCase):
         # Both kinds of reads were judged.
         self.assertGreater(min(report["gets"].values()), report["ok"] // 50)
         return report
+
+    @contextlib.contextmanager
+    def memory_within(self, made, limit):
+        """Meanwhile no node takes so many bytes more than it has now."""
+        memory = trouble.Memory(made.nodes)
+        try:
+            yield
+        finally:
+            grown = memory.stop()
+        print(f"  at most {grown / trouble.MIB:.1f} MiB more", file=sys.stderr)
+        self.assertLess(grown, limit)
+
+    @contextlib.contextmanager
+    def serves_again(self, made):
+        """What kept the nodes from serving goes away in the block, and within a second every one of
+        them has done a write and a linearizable read.
+
+        A machine's disk, if others use it too, may keep everybody waiting for more than that; and
+        nobody serves meanwhile, as nothing is durable. So a bystander watches the disk, and has as
+        much added as it had to wait at the longest."""
+        disk = trouble.Disk(made)
+        began = time.monotonic()
+        try:
+            yield
+            took = trouble.serve_again(made.nodes) - began
+        finally:
+            pause = disk.stop()
+        print(f"  all serve again after {took:.3f} s (the disk paused for {pause:.3f} s)",
+              file=sys.stderr)
+        self.assertLess(took, SERVES_WITHIN_S + pause)
 
     def _close(self, made):
         if self._has_failed():
