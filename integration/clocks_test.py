@@ -17,6 +17,7 @@ import cluster
 SHIM = os.environ["CLOCK_SHIM"]
 HOUR_S = 3600
 SECOND_NS = 1000000000
+MIB = 1 << 20
 # A line of the log is not older when we read it.
 LATE_S = 60
 
@@ -82,15 +83,16 @@ class Clocks(case.Case):
         nodes = self.clocked()
         client = Clock(nodes)
         load = self.load(nodes, 7, prefix=client.prefix)
-        # Hours of nodes 1, 2, 3 and of the clients.
-        for hours in ((1, 0, 0, 0), (1, -1, 0, 0), (1, 1, 1, 0), (0, 0, 0, 0), (-1, -1, -1, 0),
-                      (-1, -1, -1, 1), (-1, 0, 1, -1), (1, -1, 0, -1), (0, 0, 0, 0)):
-            time.sleep(0.65)
-            client.set(hours[-1])
-            for node, of_node in zip(nodes.nodes, hours):
-                node.clock.set(of_node)
-            for node in nodes.nodes:
-                self.assert_shows(node)
+        with self.memory_within(nodes, 64 * MIB):
+            # Hours of nodes 1, 2, 3 and of the clients.
+            for hours in ((1, 0, 0, 0), (1, -1, 0, 0), (1, 1, 1, 0), (0, 0, 0, 0), (-1, -1, -1, 0),
+                          (-1, -1, -1, 1), (-1, 0, 1, -1), (1, -1, 0, -1), (0, 0, 0, 0)):
+                time.sleep(0.65)
+                client.set(hours[-1])
+                for node, of_node in zip(nodes.nodes, hours):
+                    node.clock.set(of_node)
+                for node in nodes.nodes:
+                    self.assert_shows(node)
         self.assertGreater(load.left(), 0)
         report = self.finish(load)
         nodes.wait_converged()
@@ -139,13 +141,15 @@ class Clocks(case.Case):
             for clock in clocks:
                 clock.set(hours)
             time.sleep(0.1)
-        away.resume()
+        with self.serves_again(nodes):
+            away.resume()
         nodes.wait_converged(10)
         away.kill()
         time.sleep(0.7)
         for clock in clocks:
             clock.set(-10)
-        away.start(prefix=away.clock.prefix)
+        with self.serves_again(nodes):
+            away.start(prefix=away.clock.prefix)
         away.wait_ready()
 
         def connected():

@@ -19,7 +19,8 @@ class Killed(case.Case):
             node.kill()
             kills += 1
             time.sleep(random.uniform(0.1, 1.2))
-            node.start()
+            with self.serves_again(nodes):
+                node.start()
             node.wait_ready()
         report = self.finish(load)
         nodes.wait_converged()
@@ -41,8 +42,9 @@ class Killed(case.Case):
                 node.kill()
                 kills += 1
             time.sleep(random.uniform(0.1, 1.0))
-            for node in chosen:
-                node.start()
+            with self.serves_again(nodes):
+                for node in chosen:
+                    node.start()
             nodes.wait_ready()
         report = self.finish(load)
         nodes.wait_converged()
