@@ -69,16 +69,13 @@ class Case(unittest.TestCase):
         A machine's disk, if others use it too, may keep everybody waiting for more than that; and
         nobody serves meanwhile, as nothing is durable. So a bystander watches the disk, and has as
         much added as it had to wait at the longest."""
-        disk = trouble.Disk(made)
-        began = time.monotonic()
-        try:
+        with trouble.Disk(made) as disk:
+            began = time.monotonic()
             yield
             took = trouble.serve_again(made.nodes) - began
-        finally:
-            pause = disk.stop()
-        print(f"  all serve again after {took:.3f} s (the disk paused for {pause:.3f} s)",
+        print(f"  all serve again after {took:.3f} s (the disk paused for {disk.pause_s:.3f} s)",
               file=sys.stderr)
-        self.assertLess(took, SERVES_WITHIN_S + pause)
+        self.assertLess(took, SERVES_WITHIN_S + disk.pause_s)
 
     def _close(self, made):
         if self._has_failed():

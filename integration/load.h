@@ -59,10 +59,10 @@ struct load {
     pthread_mutex_t lock; /* Of what follows. */
     struct history history;
     struct load_watch watches[LOAD_NODES_MAX];
-    uint64_t outcomes[3]; /* By enum history_outcome. */
+    uint64_t outcomes[3];  /* By enum history_outcome. */
     uint64_t barrier_gets; /* Those that ended OK. */
     uint64_t quorum_gets;
-    uint64_t surprises;   /* Answers that nothing here explains. */
+    uint64_t surprises; /* Answers that nothing here explains. */
 };
 
 /* Of the monotonic clock. */

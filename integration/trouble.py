@@ -49,15 +49,18 @@ class Disk:
 
     def __init__(self, nodes):
         path = os.path.join(nodes.directory, f"pauses-{random.randrange(1 << 32)}")
+        self.pause_s = None  # When it is over: the longest that it waited for one sync.
         self.process = cluster.spawn([sys.executable, PAUSES, path], stdout=subprocess.PIPE)
         cluster.wait_until("the disk is watched", every=0.01, condition=lambda: (
             os.path.exists(path) and os.path.getsize(path) > 0))
 
-    def stop(self):
-        """The longest that it waited for one sync, in seconds."""
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.process.terminate()
         said, _ = self.process.communicate(timeout=60)
-        return json.loads(said)["disk_pause_ms"] / 1000
+        self.pause_s = json.loads(said)["disk_pause_ms"] / 1000
 
 
 def persist(call, end):
