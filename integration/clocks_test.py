@@ -4,7 +4,6 @@ The machine's clock stays as it is: each process has one of its own, by clock_sh
 """
 import ctypes
 import datetime
-import json
 import mmap
 import os
 import random
@@ -71,13 +70,6 @@ class Clocks(case.Case):
         logged = datetime.datetime.fromisoformat(line[1].replace("Z", "+00:00")).timestamp()
         self.assertLess(abs(logged - node.clock.now()), LATE_S, line[0])
 
-    def longest_without_write(self, load):
-        """In seconds, from the first write to the last."""
-        with open(load.history, encoding="utf-8") as lines:
-            ops = [json.loads(line) for line in lines]
-        answered = sorted(op["return"] for op in ops if op["op"] != "get")
-        return max(b - a for a, b in zip(answered, answered[1:])) / SECOND_NS
-
     def test_under_load(self):
         """One by one, all at once, there and back: no operation fails, none is late."""
         nodes = self.clocked()
@@ -99,7 +91,7 @@ class Clocks(case.Case):
         self.assertGreater(report["ok"], 1000)
         self.assertEqual(report["fail"] + report["unknown"], 0)
         self.assertEqual(set(report["nodes"]), {"1", "2", "3"})
-        self.assertLess(self.longest_without_write(load), 1)
+        self.assertLess(load.longest_without_write(), 1)
         self.assert_steady(client, *(n.clock for n in nodes.nodes))
 
     def test_deadlines(self):

@@ -5,6 +5,7 @@ below the range that the kernel gives to outgoing connections, or one of those c
 of a node that is down; a socket in the abstract namespace tells other tests that a port is ours.
 """
 import atexit
+import json
 import os
 import random
 import re
@@ -266,6 +267,14 @@ class Load:
     def text(self):
         with open(self.out, encoding="utf-8", errors="replace") as out:
             return out.read()
+
+    def longest_without_write(self, node=None):
+        """When all is over: in seconds, from the first answered write, by that node, to the last."""
+        with open(self.history, encoding="utf-8") as lines:
+            ops = [json.loads(line) for line in lines]
+        answered = sorted(op["return"] for op in ops if op["op"] != "get" and
+                          op["outcome"] == "ok" and (node is None or op.get("node") == node.id))
+        return max(b - a for a, b in zip(answered, answered[1:])) / 1e9
 
     def kill(self):
         self.process.kill()
