@@ -8,9 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 
 import calls
 import case
+import cluster
 from calls import kv_pb2
 
 SECONDS = 60 if os.environ.get("DKV_TEST_LONG") else 20
@@ -96,6 +98,7 @@ class Bounded(case.Case):
         self.assertEqual([f for w in writers for f in w.failures], [])
         nodes.wait_converged(60)
 
+    @unittest.skipUnless(cluster.COORDINATED, "the same in both modes")
     def test_paused_client(self):
         """It has asked for more than it reads: what waits for it is bounded, and others go on."""
         nodes = self.cluster()
@@ -132,6 +135,7 @@ class Bounded(case.Case):
         for client in clients:
             self.assertEqual(client.stdout.readline(), b"read\n")
 
+    @unittest.skipUnless(cluster.COORDINATED, "the same in both modes")
     def test_paused_clients_under_load(self):
         """Clients that write are paused, all at once, and come back."""
         nodes = self.cluster()
