@@ -10,6 +10,7 @@
 
 #define SLOWER 100                 /* Times, of a disk that is slow for a while. */
 #define SLOW_NODE 10               /* Times, of one that always is. */
+#define CHECKPOINT_COMMITS 4       /* As long as so many commits. */
 #define TORN_CHECKPOINT_PPM 500000 /* One that was under way at a crash is there after all. */
 
 /* ---- Tables -------------------------------------------------------------------------------- */
@@ -269,24 +270,48 @@ static void disk_apply_checkpoint(struct world *w, uint32_t node)
     d->checkpoint = NULL;
 }
 
+static void disk_end_checkpoint(struct world *w, uint32_t node, uint64_t at_ns)
+{
+    struct disk *d = &w->nodes[node].disk;
+    d->checkpoint_end_ns = at_ns;
+    d->checkpoint_number++;
+    schedule_add(&w->schedule, (struct task){
+                                   .at_ns = at_ns,
+                                   .kind = TASK_CHECKPOINT,
+                                   .node = node,
+                                   .number = d->checkpoint_number,
+                               });
+}
+
 void disk_write_checkpoint(struct world *w, uint32_t node, struct checkpoint *c)
 {
     struct disk *d = &w->nodes[node].disk;
     assert(d->checkpoint == NULL);
     truth_on_freeze(w, node, &c->head);
     d->checkpoint = c;
-    schedule_add(&w->schedule, (struct task){
-                                   .at_ns = w->now_ns + 4 * disk_delay(w, node),
-                                   .kind = TASK_CHECKPOINT,
-                                   .node = node,
-                                   .number = d->epoch,
-                               });
+    disk_end_checkpoint(w, node, w->now_ns + CHECKPOINT_COMMITS * disk_delay(w, node));
+}
+
+void disk_recover(struct world *w, uint32_t node)
+{
+    struct disk *d = &w->nodes[node].disk;
+    d->slow_to_ns = 0;
+    d->stalled_to_ns = 0;
+    d->fail_next = false;
+    d->commit_fails = false;
+    d->ends_node = false;
+    uint64_t longest_ns = w->mix.commit_min_ns + w->mix.commit_spread_ns;
+    if (w->mix.slow_node == node)
+        longest_ns *= SLOW_NODE;
+    uint64_t end_ns = w->now_ns + CHECKPOINT_COMMITS * longest_ns;
+    if (d->checkpoint != NULL && d->checkpoint_end_ns > end_ns)
+        disk_end_checkpoint(w, node, end_ns);
 }
 
 void disk_on_checkpoint(struct world *w, const struct task *t)
 {
     struct disk *d = &w->nodes[t->node].disk;
-    if (t->number != d->epoch)
+    if (t->number != d->checkpoint_number || d->checkpoint == NULL)
         return;
     uint64_t slot = d->checkpoint->head.applied;
     WORLD_TRACE(w, "n%u disk: checkpoint of slot %lu synced", w->nodes[t->node].id, slot);

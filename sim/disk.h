@@ -52,6 +52,8 @@ struct disk {
     bool commit_fails;      /* That commit is going to fail. */
     bool fail_next;         /* The next one is. */
     struct checkpoint *checkpoint; /* Being written, or NULL. */
+    uint64_t checkpoint_end_ns;    /* When it will be there, */
+    uint64_t checkpoint_number;    /* and of how many attempts to say so the last counts. */
     bool ends_node;                /* The process ends just after that commit, or the next. */
     uint64_t slow_to_ns;           /* Commits are slow until then. */
     uint64_t stalled_to_ns;        /* No commit ends before then. */
@@ -87,6 +89,10 @@ void disk_on_checkpoint(struct world *w, const struct task *t);
 
 /* No commit ends for so long from now on. */
 void disk_stall(struct world *w, uint32_t node, uint64_t length_ns);
+
+/* The bad times are over: commits are quick, and what is left of a checkpoint is written quickly.
+ */
+void disk_recover(struct world *w, uint32_t node);
 
 /* The process is gone. What was not synced is lost, up to chance. */
 void disk_on_crash(struct world *w, uint32_t node);

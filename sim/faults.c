@@ -277,11 +277,7 @@ void faults_stop(struct world *w)
         for (uint32_t j = 0; j < w->mix.nodes; j++)
             net_jam(w, i, j, 0);
         struct node *n = &w->nodes[i];
-        n->disk.slow_to_ns = 0;
-        n->disk.stalled_to_ns = 0;
-        n->disk.fail_next = false;
-        n->disk.commit_fails = false;
-        n->disk.ends_node = false;
+        disk_recover(w, i);
         n->ending = ENDING_NONE;
         if (n->paused)
             node_on_resume(w, &(struct task){.node = i, .number = n->life});

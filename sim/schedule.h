@@ -13,7 +13,7 @@
 enum task_kind {
     TASK_DELIVER = 1, /* item is a struct letter; it is the task's until then. */
     TASK_COMMIT,      /* Node's commit ends. number: the disk's epoch. */
-    TASK_CHECKPOINT,  /* Node's checkpoint ends. number: the disk's epoch. */
+    TASK_CHECKPOINT,  /* Node's checkpoint ends. number: the checkpoint's. */
     TASK_DIAL,        /* Node dials peer. */
     TASK_BREAK,       /* Node notices that the stream it dialled to peer is gone. number: link. */
     TASK_START,       /* Node starts. number: its life. */
