@@ -188,6 +188,7 @@ static void mix_draw_limits(struct mix *m, struct prng *p)
         m->tuning.pipeline_max = (uint32_t)mix_scale(p, 1, 32);
     if (prng_chance(p, HALF))
         m->tuning.batch_bytes_max = (uint32_t)mix_scale(p, 64, 4096);
+    m->tuning.silent_bytes_max = m->tuning.batch_bytes_max;
     if (prng_chance(p, HALF))
         m->tuning.repeat_bytes_max = (uint32_t)mix_scale(p, 16, 256);
     if (prng_chance(p, 800000))

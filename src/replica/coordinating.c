@@ -290,7 +290,7 @@ static int coordinating_propose(struct replica *r, uint64_t number)
     b->slot = number;
     b->skipped = skipped;
     b->wait_ns = max_u64(2 * watching_patience(r, r->self), 2 * heartbeat_round_trip(r));
-    b->wait_ns = max_u64(b->wait_ns, replica_travel_ns(b->value));
+    b->wait_ns = max_u64(b->wait_ns, replica_travel_ns(r, b->value));
     b->due_ns = r->now_ns + b->wait_ns;
     list_push_back(&own->inflight, &b->link);
     own->position = number + replica_members(r)->count;

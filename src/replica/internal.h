@@ -292,11 +292,10 @@ static inline uint64_t replica_slot_of(const struct replica *r, uint32_t index, 
 int replica_post_all(struct replica *r, bool self_too, const struct message *m,
                      uint64_t wait_for) MUST_CHECK;
 
-/* How long a value may take to a member over a link that is slow, and still of use: 5 MB/s. */
-#define TRAVEL_NS_PER_BYTE UINT64_C(200)
-static inline uint64_t replica_travel_ns(const struct value *v)
+/* How long a value (NULL: none) may take to a member over a link that is slow. */
+static inline uint64_t replica_travel_ns(const struct replica *r, const struct value *v)
 {
-    return v == NULL ? 0 : v->size * TRAVEL_NS_PER_BYTE;
+    return v == NULL ? 0 : v->size * r->options.tuning.travel_ns_per_byte;
 }
 
 /*

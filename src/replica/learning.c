@@ -270,7 +270,7 @@ static uint64_t learning_hedge(struct replica *r, const struct slot *slot)
     const struct replica_tuning *t = &r->options.tuning;
     uint64_t delay = 4 * max_u64(delays_p99(&r->resolve_delays), delays_p99(&r->commit_delays));
     delay = min_u64(max_u64(delay, t->hedge_min_ns), t->hedge_max_ns);
-    delay = max_u64(delay, replica_travel_ns(slot->acceptor.value));
+    delay = max_u64(delay, replica_travel_ns(r, slot->acceptor.value));
     return delay + prng_below(&r->prng, delay);
 }
 
@@ -281,7 +281,8 @@ int learning_on_coming(struct replica *r, const struct message *m)
         return 0;
     struct slot *slot = NULL;
     TRY(slots_get(&r->slots, m->slot, &slot));
-    uint64_t due_ns = r->now_ns + m->to * TRAVEL_NS_PER_BYTE + learning_hedge(r, slot);
+    uint64_t due_ns =
+        r->now_ns + m->to * r->options.tuning.travel_ns_per_byte + learning_hedge(r, slot);
     if (slot->chosen == NULL)
         slot->hole_due_ns = max_u64(slot->hole_due_ns, due_ns);
     return 0;

@@ -45,7 +45,7 @@ static int proposing_send_request(struct replica *r, const struct proposal *p, u
 static int proposing_send_all(struct replica *r, struct proposal *p)
 {
     p->resend_ns = max_u64(2 * delays_p99(&r->commit_delays), 5 * NS_PER_MS);
-    p->resend_ns = max_u64(p->resend_ns, replica_travel_ns(p->proposer.proposed));
+    p->resend_ns = max_u64(p->resend_ns, replica_travel_ns(r, p->proposer.proposed));
     p->due_ns = r->now_ns + p->resend_ns;
     replica_wake_at(r, p->due_ns);
     for (uint32_t i = 0; i < replica_members(r)->count; i++) {

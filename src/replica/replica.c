@@ -17,6 +17,8 @@ const struct replica_tuning replica_tuning_default = {
     .gather_ns = NS_PER_MS,
     .batch_bytes_max = 64 << 10,
     .repeat_bytes_max = 4 << 10,
+    .silent_bytes_max = 64 << 10,
+    .travel_ns_per_byte = 200,
     .queue_ops_max = 16384,
     .queue_bytes_max = 64 * MIB,
     .alpha = 65536,
@@ -141,7 +143,7 @@ bool replica_may_repeat(const struct replica *r, uint32_t to, const struct value
 
 int replica_say_coming(struct replica *r, uint32_t to, uint64_t slot, const struct value *v)
 {
-    if (v->size <= r->options.tuning.batch_bytes_max || to == r->self)
+    if (v->size <= r->options.tuning.silent_bytes_max || to == r->self)
         return 0;
     struct message m = {.kind = MESSAGE_COMING, .slot = slot, .to = v->size};
     return replica_post(r, to, m, 0);

@@ -43,6 +43,9 @@ struct replica_tuning {
     uint32_t batch_bytes_max;    /* A batch of more than one command: 64 KiB. */
     uint32_t repeat_bytes_max;   /* A longer value (4 KiB) is not said twice to a peer to which
                                     what was said before is still on its way. */
+    uint32_t silent_bytes_max;   /* A longer value (64 KiB) is announced before it is sent. */
+    uint64_t travel_ns_per_byte; /* How long values may take over a link that is slow, and still be
+                                    of use: 200 ns, which is 5 MB/s. */
     uint32_t queue_ops_max;      /* Operations waiting or under way: 16,384. */
     uint64_t queue_bytes_max;    /* Bytes of them: 64 MiB. */
     uint64_t alpha;              /* Nobody acts on a slot above applied + alpha: 65,536; at least

@@ -37,8 +37,6 @@
 /* Lateness that comes again within so long is one; it is no excuse for longer than that. */
 #define UNEASY_GAP_NS (200 * NS_PER_MS)
 #define UNEASY_MAX_NS (300 * NS_PER_MS)
-/* No hole is excused for longer than that. */
-#define COMING_NS_MAX (VALUE_BYTES_MAX * TRAVEL_NS_PER_BYTE)
 #define FETCH_AFTER_NS (30 * NS_PER_MS)
 #define ASK_SPAN 2048
 #define ASK_WAIT_MAX_NS (100 * NS_PER_MS)
@@ -189,7 +187,7 @@ int watching_on_coming(struct replica *r, uint32_t from, const struct message *m
     w->lead = 0;
     w->coming_slot = m->slot;
     w->coming_came = false;
-    w->coming_ns = r->now_ns + m->to * TRAVEL_NS_PER_BYTE;
+    w->coming_ns = r->now_ns + m->to * r->options.tuning.travel_ns_per_byte;
     return 0;
 }
 
@@ -209,7 +207,9 @@ static uint64_t watching_hole_since(const struct replica *r, uint32_t index)
     uint64_t since = watching_since(r, w->since_ns);
     if (w->known > w->coming_slot || !r->peers[index].connected)
         return since;
-    return max_u64(since, min_u64(w->coming_ns, w->since_ns + COMING_NS_MAX));
+    /* No hole is excused for longer than the largest value may take. */
+    uint64_t longest_ns = VALUE_BYTES_MAX * r->options.tuning.travel_ns_per_byte;
+    return max_u64(since, min_u64(w->coming_ns, w->since_ns + longest_ns));
 }
 
 /* ---- One member's slots -------------------------------------------------------------------- */
@@ -466,7 +466,7 @@ static int watching_stuck(struct replica *r)
     uint64_t number = r->stuck_slot;
     uint32_t index = replica_coordinator(r, number);
     uint64_t patience = max_u64(watching_patience(r, index), heartbeat_round_trip(r));
-    uint64_t travel_ns = replica_travel_ns(slots_find(&r->slots, number)->acceptor.value);
+    uint64_t travel_ns = replica_travel_ns(r, slots_find(&r->slots, number)->acceptor.value);
     uint64_t echo_due = watching_since(r, r->stuck_ns) + max_u64(patience, travel_ns);
     if (r->now_ns < echo_due) {
         replica_wake_at(r, echo_due);
