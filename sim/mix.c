@@ -7,6 +7,8 @@
 #define MS UINT64_C(1000000)
 #define HALF 500000
 #define MILLION 1000000
+/* Memory of a slot without a value; at most. */
+#define SLOT_BYTES 256
 
 const char *fault_name(enum fault f)
 {
@@ -174,6 +176,19 @@ static void mix_draw_spans(struct mix *m, struct prng *p)
         t->gather_ns = mix_scale(p, US, 20 * MS);
 }
 
+/*
+ * A log that is soon full. In coordinated mode slots are decided, and in memory, far ahead of all
+ * that is applied; without room for those, nearly everything is turned away for that alone.
+ */
+static void mix_draw_log(struct mix *m, struct prng *p)
+{
+    struct replica_tuning *t = &m->tuning;
+    t->log_bytes_max = mix_scale(p, 4096, 65536);
+    if (m->mode == MODE_COORDINATED)
+        t->log_bytes_max += 4 * t->ahead_slots_max * SLOT_BYTES;
+    t->checkpoint_bytes = t->log_bytes_max / 4;
+}
+
 static void mix_draw_limits(struct mix *m, struct prng *p)
 {
     m->limits = machine_limits_default;
@@ -204,11 +219,8 @@ static void mix_draw_limits(struct mix *m, struct prng *p)
         m->tuning.state_bytes_max = mix_scale(p, 4096, 65536);
         m->state_fills = true;
     }
-    /* In coordinated mode slots are decided, and in memory, far ahead of all that is applied. */
-    if (prng_chance(p, 50000) && m->mode == MODE_CLASSIC) {
-        m->tuning.log_bytes_max = mix_scale(p, 4096, 65536);
-        m->tuning.checkpoint_bytes = m->tuning.log_bytes_max / 4;
-    }
+    if (prng_chance(p, 50000))
+        mix_draw_log(m, p);
 }
 
 /* Most clients are patient enough for a commit or two on each side; the rest only give up. */
