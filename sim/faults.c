@@ -172,8 +172,13 @@ static void faults_jam(struct world *w, uint32_t node, uint64_t length_ns)
     uint32_t nodes = w->mix.nodes;
     uint32_t one = (node + 1 + (uint32_t)prng_below(&w->prng, nodes - 1)) % nodes;
     bool is_all = prng_chance(&w->prng, 500000);
+    bool is_narrow = w->mix.narrow_ns_per_byte > 0 && prng_chance(&w->prng, 800000);
     for (uint32_t i = 0; i < nodes; i++) {
-        if (i == one || (is_all && i != node))
+        if (i != one && (!is_all || i == node))
+            continue;
+        if (is_narrow)
+            net_narrow(w, node, i, length_ns);
+        else
             net_jam(w, node, i, length_ns);
     }
 }
@@ -274,8 +279,10 @@ void faults_stop(struct world *w)
     w->mix.delay_tail_ppm = 0;
     w->mix.clients.lose_ppm = 0;
     for (uint32_t i = 0; i < w->mix.nodes; i++) {
-        for (uint32_t j = 0; j < w->mix.nodes; j++)
+        for (uint32_t j = 0; j < w->mix.nodes; j++) {
             net_jam(w, i, j, 0);
+            net_narrow(w, i, j, 0);
+        }
         struct node *n = &w->nodes[i];
         disk_recover(w, i);
         n->ending = ENDING_NONE;

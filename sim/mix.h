@@ -35,7 +35,8 @@ enum fault {
     FAULT_STALL,          /* One node's disk does nothing for a while. */
     FAULT_SILENCE,        /* No client wants anything for a while. */
     FAULT_CRASH_PROPOSED, /* One process ends when it proposes after a phase 1, or half does. */
-    FAULT_JAM,            /* What goes one way waits for a while; whoever sends it is told. */
+    FAULT_JAM,            /* What goes one way waits for a while, or values take long; whoever sends
+                             is told. */
 };
 #define FAULTS 19
 
@@ -87,6 +88,8 @@ struct mix {
     uint32_t late_ppm;   /* A message of a broken stream still arrives. */
     uint32_t notice_ppm; /* Partitions that break the streams they cut; others only lose. */
     uint64_t redial_ns;
+    uint64_t narrow_ns_per_byte; /* Of values, on a stream that a jam only makes slow; 0: it stops
+                                    all that a stream carries. */
 
     uint64_t commit_min_ns;
     uint64_t commit_spread_ns;

@@ -10,6 +10,7 @@
 
 #define TAIL_TIMES 30                 /* A message in the tail takes so many times the spread. */
 #define DIAL_NS (200 * NS_PER_US)     /* Until a stream is up, when all is well. */
+#define QUEUE_NS NS_PER_S             /* What would wait for longer on a slow stream is lost. */
 #define REFUSED_NS (1000 * NS_PER_MS) /* Until a refused one is dialled again. */
 
 /* ---- Letters ------------------------------------------------------------------------------- */
@@ -48,11 +49,24 @@ static uint64_t net_delay(struct world *w)
     return delay;
 }
 
+static uint64_t net_value_bytes(const struct message *m)
+{
+    uint64_t bytes = m->value == NULL ? 0 : m->value->size;
+    for (uint32_t i = 0; m->reports != NULL && i < m->reports->count; i++)
+        bytes += m->reports->items[i].value->size;
+    return bytes;
+}
+
 static void net_post(struct world *w, struct letter *l, uint64_t at_ns)
 {
     struct stream *s = &w->net.streams[l->from][l->to];
     if (at_ns < s->jammed_to_ns)
         at_ns = s->jammed_to_ns;
+    if (w->now_ns < s->narrow_to_ns) {
+        at_ns = at_ns < s->carries_to_ns ? s->carries_to_ns : at_ns;
+        at_ns += net_value_bytes(&l->message) * w->mix.narrow_ns_per_byte;
+        s->carries_to_ns = at_ns;
+    }
     if (w->mix.fifo && at_ns < s->last_due_ns)
         at_ns = s->last_due_ns;
     s->last_due_ns = at_ns;
@@ -87,7 +101,11 @@ void net_send(struct world *w, uint32_t from, uint32_t to, struct message *m)
     w->net.sent++;
     if (w->net.quiet && !net_is_idle_talk(w, from, to, m->kind))
         world_fail(w, "idle, yet node %u sends %s", w->nodes[from].id, trace_message_name(m->kind));
-    if (!s->up || s->blocked > 0 || prng_chance(&w->prng, w->mix.loss_ppm)) {
+    uint64_t bytes = net_value_bytes(m);
+    if (bytes > w->net.value_bytes_max)
+        w->net.value_bytes_max = bytes;
+    bool is_full = s->carries_to_ns > w->now_ns + QUEUE_NS;
+    if (!s->up || s->blocked > 0 || is_full || prng_chance(&w->prng, w->mix.loss_ppm)) {
         message_fini(m);
         return;
     }
@@ -157,6 +175,7 @@ void net_on_dial(struct world *w, const struct task *t)
     s->link = w->net.links;
     s->up = true;
     s->jammed_to_ns = 0;
+    s->carries_to_ns = 0;
     struct letter *l = net_letter(w, EVENT_PEER_UP, t->node);
     l->from = t->peer;
     node_give(w, l);
@@ -237,7 +256,26 @@ void net_jam(struct world *w, uint32_t from, uint32_t to, uint64_t length_ns)
 bool net_is_jammed(const struct world *w, uint32_t from, uint32_t to)
 {
     const struct stream *s = &w->net.streams[from][to];
-    return s->up && w->now_ns < s->jammed_to_ns;
+    /* More is under way than the link has at once. */
+    uint64_t soon_ns = w->now_ns + w->mix.delay_min_ns + w->mix.delay_spread_ns;
+    return s->up && (w->now_ns < s->jammed_to_ns || soon_ns < s->carries_to_ns);
+}
+
+void net_narrow(struct world *w, uint32_t from, uint32_t to, uint64_t length_ns)
+{
+    w->net.streams[from][to].narrow_to_ns = w->now_ns + length_ns;
+}
+
+uint64_t net_carries_to(const struct world *w)
+{
+    uint64_t last_ns = 0;
+    for (uint32_t a = 0; a < w->mix.nodes; a++) {
+        for (uint32_t b = 0; b < w->mix.nodes; b++) {
+            uint64_t end_ns = w->net.streams[a][b].carries_to_ns;
+            last_ns = end_ns > last_ns ? end_ns : last_ns;
+        }
+    }
+    return last_ns;
 }
 
 void net_fini(struct world *w)

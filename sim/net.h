@@ -40,13 +40,16 @@ struct stream {
     uint64_t last_due_ns;  /* When the last message arrives, for streams that keep order. */
     uint32_t blocked;      /* So many faults lose what goes this way. */
     uint64_t jammed_to_ns; /* Nothing arrives before then. */
+    uint64_t narrow_to_ns; /* Values take mix.narrow_ns_per_byte until then, one after the other. */
+    uint64_t carries_to_ns; /* When the last of those is there. */
 };
 
 struct net {
     struct stream streams[MEMBERS_MAX][MEMBERS_MAX]; /* [from][to] */
     uint64_t links;                                  /* Numbers given out. */
     struct letter *pool;
-    bool quiet; /* No more than heartbeats may be sent. */
+    bool quiet;               /* No more than heartbeats may be sent. */
+    uint64_t value_bytes_max; /* Of the largest value sent so far. */
     uint64_t sent;
     uint64_t delivered;
 };
@@ -81,6 +84,12 @@ void net_block(struct world *w, uint32_t from, uint32_t to, bool is_blocked);
 
 /* What goes from -> to on this stream arrives after length_ns at the earliest; 0: as ever. */
 void net_jam(struct world *w, uint32_t from, uint32_t to, uint64_t length_ns);
+
+/* For so long values take mix.narrow_ns_per_byte from -> to; 0: what waits is there soon. */
+void net_narrow(struct world *w, uint32_t from, uint32_t to, uint64_t length_ns);
+
+/* When the last value of those that were slow is there. */
+uint64_t net_carries_to(const struct world *w);
 
 /* As from would be told. */
 bool net_is_jammed(const struct world *w, uint32_t from, uint32_t to);

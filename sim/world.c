@@ -16,6 +16,7 @@
 #define PROMPT_NS NS_PER_S
 #define PROMPT_ROUNDS 50
 #define PROMPT_RESTART_NS (10 * NS_PER_MS)
+#define PROMPT_TRAVELS 2
 #define WHOLE_NS (30 * NS_PER_S)
 /* and then be still for this. */
 #define IDLE_NS (10 * NS_PER_S)
@@ -214,10 +215,10 @@ static void world_probe(struct world *w, uint64_t limit_ns)
 
 /* ---- Served again -------------------------------------------------------------------------- */
 
-/* Everybody runs, and hears everybody; commits that began in bad times are over. */
-static bool world_is_whole(const struct world *w, uint64_t commits_end_ns)
+/* Everybody runs, and hears everybody; what began in bad times, commits and values, is over. */
+static bool world_is_whole(const struct world *w, uint64_t over_ns)
 {
-    if (w->now_ns < commits_end_ns)
+    if (w->now_ns < over_ns)
         return false;
     for (uint32_t a = 0; a < w->mix.nodes; a++) {
         for (uint32_t b = 0; b < w->mix.nodes; b++) {
@@ -237,15 +238,15 @@ static bool world_is_whole(const struct world *w, uint64_t commits_end_ns)
  */
 static void world_prompt_phase(struct world *w)
 {
-    uint64_t commits_end_ns = 0;
+    uint64_t over_ns = net_carries_to(w);
     for (uint32_t i = 0; i < w->mix.nodes; i++) {
         uint64_t end = w->nodes[i].disk.commit_end_ns;
-        commits_end_ns = end > commits_end_ns ? end : commits_end_ns;
+        over_ns = end > over_ns ? end : over_ns;
     }
     uint64_t end_ns = w->now_ns + WHOLE_NS;
-    while (!w->failed && !world_is_whole(w, commits_end_ns)) {
+    while (!w->failed && !world_is_whole(w, over_ns)) {
         world_advance(w);
-        if (w->now_ns > end_ns && w->now_ns > commits_end_ns)
+        if (w->now_ns > end_ns && w->now_ns > over_ns)
             world_fail(w, "with all faults over, some streams do not come up");
     }
     uint64_t commit_ns = w->mix.commit_min_ns + w->mix.commit_spread_ns;
@@ -255,6 +256,8 @@ static void world_prompt_phase(struct world *w)
     uint64_t limit_ns = PROMPT_NS + PROMPT_ROUNDS * round_ns;
     for (uint32_t i = 0; i < w->mix.nodes; i++)
         limit_ns += w->nodes[i].boot * PROMPT_RESTART_NS;
+    /* What was announced and is lost is waited for. */
+    limit_ns += PROMPT_TRAVELS * w->net.value_bytes_max * w->mix.tuning.travel_ns_per_byte;
     /* A queue of a few operations may be full of those that came before. */
     if (w->mix.tuning.queue_ops_max >= 1000 && !w->mix.state_fills)
         world_probe(w, limit_ns);
