@@ -41,6 +41,8 @@ const struct planted_name planted_list[] = {
     {PLANTED_CLIENT_VALUE_LATE, "client-value-late", false, true},
     {PLANTED_READ_AT_CHOSEN, "read-at-chosen", false, true},
     {PLANTED_NOOP_NOT_REPORTED, "noop-not-reported", false, true},
+    {PLANTED_RECORD_HIDES_NOOP, "record-hides-noop", false, true},
+    {PLANTED_NOOP_COVERS_ADOPTED, "noop-covers-adopted", false, true},
     {PLANTED_REVOKERS_DUEL, "revokers-duel", false, true},
     {PLANTED_BALLOT_OVERLAPS, "ballot-overlaps", false, true},
     {PLANTED_SKIP_UNRESERVED, "skip-unreserved", false, true},

@@ -52,6 +52,8 @@ enum planted {
     PLANTED_READ_JOINS_OLD_BATCH = 103,  /* A read rides on a batch sent before it arrived. */
     PLANTED_MINORITY_QUORUM = 104,       /* Half is taken for a majority of five. */
     PLANTED_FLOOR_IGNORED = 105,         /* An op below the floor is executed again. */
+    PLANTED_RECORD_HIDES_NOOP = 129,     /* 29 too: a slot's own record hides a NOOP interval. */
+    PLANTED_NOOP_COVERS_ADOPTED = 229,   /* 29 too: a NOOP interval covers an adopted slot. */
 };
 
 #ifdef DKV_PLANTED

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/planted.h"
 #include "replica/internal.h"
 
 /* More than this many slots in memory at once are no log of ours. */
@@ -71,7 +72,9 @@ static int restoring_range(struct replica *r, const struct durable *d)
         struct slot *slot = NULL;
         TRY(restoring_slot(r, s, &slot));
         assert(slot != NULL); /* The interval begins where the memory does. */
-        restoring_merge(slot, &a);
+        bool is_hidden = PLANTED(PLANTED_RECORD_HIDES_NOOP) && slot->acceptor.value != NULL &&
+                         slot->acceptor.value->kind != VALUE_NOOP;
+        restoring_merge(slot, is_hidden ? &(struct acceptor){.promised = a.promised} : &a);
     }
     return 0;
 }

@@ -145,9 +145,9 @@ static int revoking_accept(struct replica *r, struct revocation *v, bool again)
             value = slot->batch->value;
         }
 #endif
-        if (value->kind == VALUE_NOOP)
+        if (value->kind == VALUE_NOOP || PLANTED(PLANTED_NOOP_COVERS_ADOPTED))
             TRY(revoking_accept_run(r, v, interval_push(&run, s, i.stride)));
-        else
+        if (value->kind != VALUE_NOOP)
             TRY(revoking_accept_value(r, v, s, value, again));
     }
     return revoking_accept_run(r, v, run);
