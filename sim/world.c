@@ -95,8 +95,8 @@ static void world_on_task(struct world *w, const struct task *t)
     }
 }
 
-/* The next task or turn. Tasks come before turns of the same time. */
-static void world_advance(struct world *w)
+/* Tasks come before turns of the same time. */
+void world_advance(struct world *w)
 {
     uint64_t task_ns = schedule_next_ns(&w->schedule);
     uint32_t node = MEMBER_NONE;
@@ -327,24 +327,8 @@ static void world_end(struct world *w)
         clients_check(w);
 }
 
-static void world_fini(struct world *w)
+void world_open(const struct world_options *options, struct world **out_world)
 {
-    while (w->schedule.count > 0) {
-        struct task t = schedule_take(&w->schedule);
-        world_free_task(w, &t);
-    }
-    schedule_fini(&w->schedule);
-    for (uint32_t i = 0; i < w->mix.nodes; i++)
-        node_fini(w, i);
-    clients_fini(w);
-    truth_fini(&w->truth);
-    net_fini(w);
-}
-
-void world_run(const struct world_options *options, volatile uint64_t *progress_events,
-               struct world_result *out_result)
-{
-    long blocks = mem_outstanding();
     struct world *w = mem_alloc_zero(sizeof(*w));
     assert(w != NULL);
     w->options = *options;
@@ -359,6 +343,30 @@ void world_run(const struct world_options *options, volatile uint64_t *progress_
         node_start(w, i);
     clients_init(w);
     faults_init(w);
+    *out_world = w;
+}
+
+void world_close(struct world *w)
+{
+    while (w->schedule.count > 0) {
+        struct task t = schedule_take(&w->schedule);
+        world_free_task(w, &t);
+    }
+    schedule_fini(&w->schedule);
+    for (uint32_t i = 0; i < w->mix.nodes; i++)
+        node_fini(w, i);
+    clients_fini(w);
+    truth_fini(&w->truth);
+    net_fini(w);
+    mem_free(w);
+}
+
+void world_run(const struct world_options *options, volatile uint64_t *progress_events,
+               struct world_result *out_result)
+{
+    long blocks = mem_outstanding();
+    struct world *w = NULL;
+    world_open(options, &w);
     while (!w->failed && w->events < options->events && w->now_ns < RUN_NS) {
         world_advance(w);
         if (progress_events != NULL)
@@ -379,8 +387,7 @@ void world_run(const struct world_options *options, volatile uint64_t *progress_
         .undecided = w->clients.undecided,
     };
     memcpy(out_result->failure, w->failure, sizeof(w->failure));
-    world_fini(w);
-    mem_free(w);
+    world_close(w);
     if (out_result->failed || mem_outstanding() == blocks)
         return;
     out_result->failed = true;

@@ -70,6 +70,14 @@ struct world_result {
     bool undecided; /* The history was too hard to check in a reasonable time. */
 };
 
+/* All nodes started, clients and faults to come; options->events says nothing here. */
+void world_open(const struct world_options *options, struct world **out_world);
+
+/* The next thing that happens, or a turn of a node. */
+void world_advance(struct world *w);
+
+void world_close(struct world *w);
+
 /* Makes the whole run. *progress_events, when not NULL, is kept at the events made so far. */
 void world_run(const struct world_options *options, volatile uint64_t *progress_events,
                struct world_result *out_result);
