@@ -155,6 +155,7 @@ static void fetch_answer(struct fetch_answer *a)
         values++;
         fetch_send(a, (struct message){.slot = slot, .value = v});
     }
+    bounds_on_fetched(w, a->question->from, bytes);
     fetch_send_noops(a, slot);
     fetch_send(a, (struct message){.slot = slot});
 }

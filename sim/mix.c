@@ -225,26 +225,32 @@ static void mix_draw_limits(struct mix *m, struct prng *p)
 
 /*
  * Values that count as large, for links that are slow for them: what is announced, how long it is
- * waited for, and how long it really takes, sooner or later than that. The draws are of their own,
- * so that the other seeds do not change.
+ * waited for, and how long it really takes, sooner or later than that.
  */
-static void mix_draw_large(struct mix *m, const struct prng *p)
+static void mix_draw_large(struct mix *m, struct prng *p)
+{
+    struct replica_tuning *t = &m->tuning;
+    t->silent_bytes_max = (uint32_t)mix_scale(p, 32, 512);
+    t->travel_ns_per_byte = mix_scale(p, 200, 20000);
+    m->narrow_ns_per_byte = mix_scale(p, t->travel_ns_per_byte / 4, 2 * t->travel_ns_per_byte);
+    m->clients.value_size_max = 200;
+    if (m->faults[FAULT_JAM].every_ns == 0)
+        m->faults[FAULT_JAM] = (struct fault_rate){
+            .every_ns = mix_scale(p, 20 * MS, 2000 * MS),
+            .length_ns = mix_scale(p, MS, 1500 * MS),
+        };
+}
+
+/* Draws of their own, so that seeds that do not have these go on as they did. */
+static void mix_draw_apart(struct mix *m, const struct prng *p)
 {
     struct prng then = *p;
     struct prng own;
     prng_init(&own, prng_next(&then));
-    if (prng_chance(&own, 700000))
-        return;
-    struct replica_tuning *t = &m->tuning;
-    t->silent_bytes_max = (uint32_t)mix_scale(&own, 32, 512);
-    t->travel_ns_per_byte = mix_scale(&own, 200, 20000);
-    m->narrow_ns_per_byte = mix_scale(&own, t->travel_ns_per_byte / 4, 2 * t->travel_ns_per_byte);
-    m->clients.value_size_max = 200;
-    if (m->faults[FAULT_JAM].every_ns == 0)
-        m->faults[FAULT_JAM] = (struct fault_rate){
-            .every_ns = mix_scale(&own, 20 * MS, 2000 * MS),
-            .length_ns = mix_scale(&own, MS, 1500 * MS),
-        };
+    if (prng_chance(&own, 300000))
+        mix_draw_large(m, &own);
+    if (prng_chance(&own, 100000))
+        m->tuning.queue_bytes_max = mix_scale(&own, 256, 8192);
 }
 
 /* Most clients are patient enough for a commit or two on each side; the rest only give up. */
@@ -265,5 +271,5 @@ void mix_draw(struct mix *m, struct prng *p, enum mode mode, uint32_t nodes, uin
     mix_draw_clients(m, p);
     mix_draw_limits(m, p);
     mix_fit_patience(m, p);
-    mix_draw_large(m, p);
+    mix_draw_apart(m, p);
 }

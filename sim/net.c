@@ -49,7 +49,7 @@ static uint64_t net_delay(struct world *w)
     return delay;
 }
 
-static uint64_t net_value_bytes(const struct message *m)
+uint64_t net_value_bytes(const struct message *m)
 {
     uint64_t bytes = m->value == NULL ? 0 : m->value->size;
     for (uint32_t i = 0; m->reports != NULL && i < m->reports->count; i++)
@@ -101,9 +101,8 @@ void net_send(struct world *w, uint32_t from, uint32_t to, struct message *m)
     w->net.sent++;
     if (w->net.quiet && !net_is_idle_talk(w, from, to, m->kind))
         world_fail(w, "idle, yet node %u sends %s", w->nodes[from].id, trace_message_name(m->kind));
-    uint64_t bytes = net_value_bytes(m);
-    if (bytes > w->net.value_bytes_max)
-        w->net.value_bytes_max = bytes;
+    if (m->value != NULL && m->value->size > w->net.value_bytes_max)
+        w->net.value_bytes_max = m->value->size;
     bool is_full = s->carries_to_ns > w->now_ns + QUEUE_NS;
     if (!s->up || s->blocked > 0 || is_full || prng_chance(&w->prng, w->mix.loss_ppm)) {
         message_fini(m);

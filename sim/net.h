@@ -94,6 +94,9 @@ uint64_t net_carries_to(const struct world *w);
 /* As from would be told. */
 bool net_is_jammed(const struct world *w, uint32_t from, uint32_t to);
 
+/* Bytes of the values that it carries. */
+uint64_t net_value_bytes(const struct message *m);
+
 void net_fini(struct world *w);
 
 #endif

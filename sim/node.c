@@ -111,6 +111,7 @@ void node_start(struct world *w, uint32_t node)
                 n->disk.admitted ? "" : ", not admitted");
     n->applied = machine_applied(replica_machine(n->replica));
     truth_on_start(w, node);
+    bounds_on_start(w, node);
     node_wake(w, n, w->now_ns);
     net_on_start(w, node);
 }
@@ -210,6 +211,7 @@ static bool node_step(struct world *w, uint32_t node, const struct event *event)
     if (applied != n->applied)
         truth_on_step(w, node);
     n->applied = applied;
+    bounds_on_step(w, node, event);
     return !w->failed;
 }
 
@@ -234,6 +236,7 @@ static void node_act(struct world *w, uint32_t node, enum ending ending)
 {
     struct node *n = &w->nodes[node];
     struct effects *e = &n->effects;
+    bounds_on_turn(w, node);
     if (ending == ENDING_SENT_PART || ending == ENDING_WROTE)
         node_cut_sends(w, e, ending);
     for (size_t i = 0; i < e->notices_count; i++) {

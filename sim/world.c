@@ -264,7 +264,10 @@ static void world_prompt_phase(struct world *w)
     /* What was announced and is lost is waited for. */
     limit_ns += PROMPT_TRAVELS * w->net.value_bytes_max * w->mix.tuning.travel_ns_per_byte;
     /* A queue of a few operations may be full of those that came before. */
-    if (w->mix.tuning.queue_ops_max >= 1000 && !w->mix.state_fills)
+    const struct replica_tuning *t = &w->mix.tuning;
+    bool is_short =
+        t->queue_ops_max < 1000 || t->queue_bytes_max < replica_tuning_default.queue_bytes_max;
+    if (!is_short && !w->mix.state_fills)
         world_probe(w, limit_ns);
 }
 

@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #include "base/prng.h"
+#include "bounds.h"
 #include "clients.h"
 #include "faults.h"
 #include "mix.h"
@@ -51,6 +52,7 @@ struct world {
     struct clients clients;
     struct faults faults;
     struct truth truth;
+    struct bounds bounds;
     bool failed;
     char failure[512]; /* What broke, for a person. */
 };
