@@ -1,5 +1,8 @@
 /*
- * coordinated_test.c -- the rules of coordinated mode, one test each: docs/protocol.md, section 7.
+ * coordinated_test.c -- coordinated mode over a whole cluster: docs/protocol.md, section 7. Rules
+ * C1, C5 and C9, and reads; what one node makes of what it is told is in accepting_test.c (C1, C2,
+ * C6), skipping_test.c (C3, C4), asking_test.c and revoking_test.c (C2, C7), taken_over_test.c
+ * (C8).
  */
 #include "../unit.h"
 
