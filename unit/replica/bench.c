@@ -300,6 +300,8 @@ void bench_step(struct bench *b, uint32_t node, struct event event)
         b->checkpoint_slot[node] = b->checkpoints ? b->frozen_slot[node] : 0;
     }
     effects_clear(e);
+    if (b->memory >= 0 && b->short_of_memory == node)
+        effects_fini(e); /* Or only the longest turn of all would ever ask for room. */
 }
 
 void bench_tick(struct bench *b, uint32_t node)

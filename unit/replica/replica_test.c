@@ -310,10 +310,10 @@ static void an_idle_node_leaves_a_hole_alone_for_as_long_as_commits_take(void **
 }
 
 /* One node, every allocation failing in turn: an error comes out, and nothing leaks. */
-static int one_node_serves_one_put(void)
+static int one_node_serves_one_put(enum mode mode)
 {
     struct replica_options options = {
-        .identity = {.cluster = "dkv", .mode = MODE_CLASSIC, .id = 1},
+        .identity = {.cluster = "dkv", .mode = mode, .id = 1},
         .boot = 1,
         .admitted = true,
         .first_slot = 1,
@@ -354,13 +354,12 @@ static int one_node_serves_one_put(void)
     return err;
 }
 
-static void every_allocation_fails_once(void **state)
+static void every_allocation_fails_once(enum mode mode)
 {
-    (void)state;
     long before = mem_outstanding();
     for (long n = 0;; n++) {
         mem_fail_after(n);
-        int err = one_node_serves_one_put();
+        int err = one_node_serves_one_put(mode);
         mem_fail_after(-1);
         assert_int_equal(mem_outstanding(), before);
         if (err == 0) {
@@ -369,6 +368,18 @@ static void every_allocation_fails_once(void **state)
         }
         assert_int_equal(err, ERR_NO_MEMORY);
     }
+}
+
+static void every_allocation_fails_once_in_classic_mode(void **state)
+{
+    (void)state;
+    every_allocation_fails_once(MODE_CLASSIC);
+}
+
+static void every_allocation_fails_once_in_coordinated_mode(void **state)
+{
+    (void)state;
+    every_allocation_fails_once(MODE_COORDINATED);
 }
 
 int main(void)
@@ -387,7 +398,8 @@ int main(void)
         cmocka_unit_test(nobody_acts_above_the_window),
         cmocka_unit_test(a_proposal_in_a_forgotten_slot_ends),
         cmocka_unit_test(an_idle_node_leaves_a_hole_alone_for_as_long_as_commits_take),
-        cmocka_unit_test(every_allocation_fails_once),
+        cmocka_unit_test(every_allocation_fails_once_in_classic_mode),
+        cmocka_unit_test(every_allocation_fails_once_in_coordinated_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
