@@ -14,9 +14,9 @@
 #define VALUE_KIB 60
 
 /* Node 1 alone. */
-static struct bench *open_alone(const struct replica_tuning *tuning)
+static struct bench *open_alone(const struct replica_tuning *tuning, enum mode mode)
 {
-    struct bench *b = bench_open_tuned(3, tuning, MODE_CLASSIC);
+    struct bench *b = bench_open_tuned(3, tuning, mode);
     b->dead[1] = true;
     b->dead[2] = true;
     return b;
@@ -65,18 +65,18 @@ static uint64_t applied(const struct bench *b)
 
 static void catching_up_waits_for_the_checkpoint(void **state)
 {
-    (void)state;
+    enum mode mode = *(const enum mode *)*state;
     struct replica_tuning tuning = replica_tuning_default;
     tuning.checkpoint_bytes = 64 * KIB;
     tuning.log_bytes_max = 1024 * KIB;
-    struct bench *b = open_alone(&tuning);
-    struct progress progress = {.boot = 1, .chosen_to = 10000, .frontier = 10000};
+    struct bench *b = open_alone(&tuning, mode);
+    struct progress progress = {.boot = 1, .applied = 10000, .chosen_to = 10000, .frontier = 10000};
     say(b, (struct message){.kind = MESSAGE_HEARTBEAT, .progress = progress});
     bench_tick(b, 0);
     assert_int_equal(b->sent[MESSAGE_FETCH], 1);
 
     uint64_t slot = 1;
-    while (slot * VALUE_KIB <= 1024)
+    while ((slot - 1) * VALUE_KIB <= 1024)
         say_value(b, MESSAGE_CHOSEN, slot++);
     assert_int_equal(applied(b), slot - 1);
     say(b, (struct message){.kind = MESSAGE_CHOSEN, .slot = slot});
@@ -95,11 +95,11 @@ static void catching_up_waits_for_the_checkpoint(void **state)
 
 static void what_is_learnt_waits_for_the_checkpoint(void **state)
 {
-    (void)state;
+    enum mode mode = *(const enum mode *)*state;
     struct replica_tuning tuning = replica_tuning_default;
     tuning.checkpoint_bytes = 64 * KIB;
     tuning.log_bytes_max = 256 * KIB;
-    struct bench *b = open_alone(&tuning);
+    struct bench *b = open_alone(&tuning, mode);
     say_value(b, MESSAGE_LEARN, 1);
     say_value(b, MESSAGE_LEARN, 2);
     bench_tick(b, 0);
@@ -115,13 +115,42 @@ static void what_is_learnt_waits_for_the_checkpoint(void **state)
     bench_close(b);
 }
 
+static bool has_voted(const struct bench *b, uint64_t slot)
+{
+    struct slot_view view;
+    replica_get_slot(b->nodes[0], slot, &view);
+    return view.vote != NULL;
+}
+
+static void what_others_propose_waits_for_the_checkpoint(void **state)
+{
+    enum mode mode = *(const enum mode *)*state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.checkpoint_bytes = 64 * KIB;
+    tuning.log_bytes_max = 256 * KIB;
+    struct bench *b = open_alone(&tuning, mode);
+    say_value(b, MESSAGE_LEARN, 1);
+    say_value(b, MESSAGE_LEARN, 2);
+    bench_tick(b, 0);
+    bench_sync(b, 0);
+    uint64_t slot = 3;
+    for (say_value(b, MESSAGE_ACCEPT, slot); has_voted(b, slot); slot++)
+        say_value(b, MESSAGE_ACCEPT, slot + 1);
+    assert_in_range(slot * VALUE_KIB, 512, 640);
+
+    checkpointed(b, 2);
+    say_value(b, MESSAGE_ACCEPT, slot);
+    assert_true(has_voted(b, slot));
+    bench_close(b);
+}
+
 /* What no checkpoint can make room for must not keep out the very slot that would. */
 static void a_full_log_takes_the_slot_that_all_others_wait_for(void **state)
 {
-    (void)state;
+    enum mode mode = *(const enum mode *)*state;
     struct replica_tuning tuning = replica_tuning_default;
     tuning.log_bytes_max = 64 * KIB;
-    struct bench *b = open_alone(&tuning);
+    struct bench *b = open_alone(&tuning, mode);
     for (uint64_t slot = 2; slot <= 6; slot++)
         say_value(b, MESSAGE_ACCEPT, slot);
     say_value(b, MESSAGE_ACCEPT, 1);
@@ -136,9 +165,11 @@ static void a_full_log_takes_the_slot_that_all_others_wait_for(void **state)
 
 static void a_disk_that_stands_still_is_asked_for_no_more_votes(void **state)
 {
-    (void)state;
-    struct bench *b = open_alone(&replica_tuning_default);
+    enum mode mode = *(const enum mode *)*state;
+    struct bench *b = open_alone(&replica_tuning_default, mode);
     struct message prepare = {.kind = MESSAGE_PREPARE, .slot = 1};
+    if (mode == MODE_COORDINATED)
+        prepare = (struct message){.kind = MESSAGE_PREPARE_RANGE, .interval = interval_one(1)};
     prepare.ballot = (struct ballot){.node = 2, .boot = 1};
     for (uint64_t round = 1; round <= 100000; round++) {
         prepare.ballot.round = round;
@@ -147,7 +178,15 @@ static void a_disk_that_stands_still_is_asked_for_no_more_votes(void **state)
     struct slot_view view;
     replica_get_slot(b->nodes[0], 1, &view);
     assert_in_range(view.promised.round, 1024, 70000);
+    struct message noop = {.kind = MESSAGE_ACCEPT_NOOP, .interval = interval_one(4)};
+    say_value(b, MESSAGE_ACCEPT, 2);
+    say(b, noop);
+    assert_false(has_voted(b, 2) || has_voted(b, 4));
     bench_sync(b, 0);
+    say_value(b, MESSAGE_ACCEPT, 2);
+    say(b, noop);
+    assert_true(has_voted(b, 2));
+    assert_true(has_voted(b, 4) == (mode == MODE_COORDINATED));
     bench_say(b, 1, 0, prepare);
     replica_get_slot(b->nodes[0], 1, &view);
     assert_int_equal(view.promised.round, 100000);
@@ -156,8 +195,8 @@ static void a_disk_that_stands_still_is_asked_for_no_more_votes(void **state)
 
 static void large_values_fill_the_pipeline_by_their_bytes(void **state)
 {
-    (void)state;
-    struct bench *b = open_alone(&replica_tuning_default);
+    enum mode mode = *(const enum mode *)*state;
+    struct bench *b = open_alone(&replica_tuning_default, mode);
     static uint8_t bytes[1024 * KIB];
     struct command c = {
         .kind = COMMAND_PUT,
@@ -173,8 +212,13 @@ static void large_values_fill_the_pipeline_by_their_bytes(void **state)
     }
     buf_fini(&encoded);
     bench_tick(b, 0);
-    uint64_t claims = b->sent[MESSAGE_PREPARE] / 2;
-    assert_in_range(claims, 4, 8);
+    bench_sync(b, 0); /* Slots are reserved. */
+    for (int ms = 0; ms < 5; ms++) {
+        b->now_ns += MS;
+        bench_tick(b, 0);
+    }
+    enum message_kind kind = mode == MODE_CLASSIC ? MESSAGE_PREPARE : MESSAGE_ACCEPT;
+    assert_in_range(b->sent[kind] / 2, 4, 8);
     bench_close(b);
 }
 
@@ -197,8 +241,9 @@ static unsigned puts_take(struct bench *b, unsigned count)
 }
 
 /* From a quarter of the bound on, slower and slower, until a checkpoint has made room. */
-static void writes_slow_down_before_the_log_is_full(enum mode mode)
+static void writes_slow_down_before_the_log_is_full(void **state)
 {
+    enum mode mode = *(const enum mode *)*state;
     struct replica_tuning tuning = replica_tuning_default;
     tuning.checkpoint_bytes = 900 * KIB;
     tuning.log_bytes_max = 4096 * KIB;
@@ -224,26 +269,20 @@ static void writes_slow_down_before_the_log_is_full(enum mode mode)
     bench_close(b);
 }
 
-static void writes_slow_down_in_classic_mode(void **state)
-{
-    (void)state;
-    writes_slow_down_before_the_log_is_full(MODE_CLASSIC);
-}
-
-static void writes_slow_down_in_coordinated_mode(void **state)
-{
-    (void)state;
-    writes_slow_down_before_the_log_is_full(MODE_COORDINATED);
-}
-
 /* 20,000 slots are not forgotten in one turn of the loop, or it would stand still. */
 static void what_a_checkpoint_covers_is_forgotten_little_by_little(void **state)
 {
-    (void)state;
-    struct bench *b = open_alone(&replica_tuning_default);
+    enum mode mode = *(const enum mode *)*state;
+    struct bench *b = open_alone(&replica_tuning_default, mode);
     const uint64_t slots = 20000;
-    for (uint64_t slot = 1; slot <= slots; slot++)
+    for (uint64_t slot = 1; slot <= slots && mode == MODE_CLASSIC; slot++)
         say(b, (struct message){.kind = MESSAGE_LEARN, .slot = slot});
+    if (mode == MODE_COORDINATED) {
+        struct interval all = {.first = 1, .last = slots, .stride = 1};
+        say(b, (struct message){.kind = MESSAGE_LEARN_NOOP, .interval = all});
+        say(b, (struct message){.kind = MESSAGE_ASK, .interval = interval_one(slots)});
+        bench_tick(b, 0);
+    }
     assert_int_equal(applied(b), slots);
     bench_tick(b, 0);
     bench_sync(b, 0);
@@ -312,10 +351,10 @@ static void many_skipped_slots_ask_for_a_checkpoint(void **state)
  */
 static void an_undecided_log_is_no_reason_to_refuse(void **state)
 {
-    (void)state;
+    enum mode mode = *(const enum mode *)*state;
     struct replica_tuning tuning = replica_tuning_default;
     tuning.log_bytes_max = 64;
-    struct bench *b = bench_open_tuned(3, &tuning, MODE_CLASSIC);
+    struct bench *b = bench_open_tuned(3, &tuning, mode);
     for (uint64_t i = 0; i < 3; i++)
         bench_put(b, 0, i, "k", "v");
     bench_run(b, 1000);
@@ -326,20 +365,29 @@ static void an_undecided_log_is_no_reason_to_refuse(void **state)
     bench_close(b);
 }
 
+/* The mode is the test's state. */
+static enum mode classic = MODE_CLASSIC;
+static enum mode coordinated = MODE_COORDINATED;
+#define IN_BOTH_MODES(name)                                            \
+    {#name " in classic mode", (name), NULL, NULL, &classic},          \
+    {                                                                  \
+#name " in coordinated mode", (name), NULL, NULL, &coordinated \
+    }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(catching_up_waits_for_the_checkpoint),
-        cmocka_unit_test(what_is_learnt_waits_for_the_checkpoint),
-        cmocka_unit_test(a_full_log_takes_the_slot_that_all_others_wait_for),
-        cmocka_unit_test(a_disk_that_stands_still_is_asked_for_no_more_votes),
-        cmocka_unit_test(large_values_fill_the_pipeline_by_their_bytes),
-        cmocka_unit_test(writes_slow_down_in_classic_mode),
-        cmocka_unit_test(writes_slow_down_in_coordinated_mode),
-        cmocka_unit_test(what_a_checkpoint_covers_is_forgotten_little_by_little),
+        IN_BOTH_MODES(catching_up_waits_for_the_checkpoint),
+        IN_BOTH_MODES(what_is_learnt_waits_for_the_checkpoint),
+        IN_BOTH_MODES(what_others_propose_waits_for_the_checkpoint),
+        IN_BOTH_MODES(a_full_log_takes_the_slot_that_all_others_wait_for),
+        IN_BOTH_MODES(a_disk_that_stands_still_is_asked_for_no_more_votes),
+        IN_BOTH_MODES(large_values_fill_the_pipeline_by_their_bytes),
+        IN_BOTH_MODES(writes_slow_down_before_the_log_is_full),
+        IN_BOTH_MODES(what_a_checkpoint_covers_is_forgotten_little_by_little),
         cmocka_unit_test(skipped_slots_ask_for_no_checkpoint),
         cmocka_unit_test(many_skipped_slots_ask_for_a_checkpoint),
-        cmocka_unit_test(an_undecided_log_is_no_reason_to_refuse),
+        IN_BOTH_MODES(an_undecided_log_is_no_reason_to_refuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
