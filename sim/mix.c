@@ -241,6 +241,14 @@ static void mix_draw_large(struct mix *m, struct prng *p)
         };
 }
 
+/* So far that a round trip takes longer than nodes nearby are patient. */
+static void mix_draw_far(struct mix *m, struct prng *p)
+{
+    m->is_far = true;
+    m->delay_min_ns = mix_scale(p, 2 * MS, 80 * MS);
+    m->delay_spread_ns = mix_scale(p, 10 * US, m->delay_min_ns);
+}
+
 /* Draws of their own, so that seeds that do not have these go on as they did. */
 static void mix_draw_apart(struct mix *m, const struct prng *p)
 {
@@ -251,6 +259,8 @@ static void mix_draw_apart(struct mix *m, const struct prng *p)
         mix_draw_large(m, &own);
     if (prng_chance(&own, 100000))
         m->tuning.queue_bytes_max = mix_scale(&own, 256, 8192);
+    if (prng_chance(&own, 50000))
+        mix_draw_far(m, &own);
 }
 
 /* Most clients are patient enough for a commit or two on each side; the rest only give up. */

@@ -79,6 +79,7 @@ struct mix {
     uint32_t nodes;
     uint64_t first_slot;
 
+    bool is_far;           /* Nodes are further apart than they are patient nearby. */
     uint64_t delay_min_ns; /* One way. */
     uint64_t delay_spread_ns;
     uint32_t delay_tail_ppm; /* So many messages take up to 30 times the spread. */

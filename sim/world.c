@@ -258,6 +258,8 @@ static void world_prompt_phase(struct world *w)
     if (w->mix.slow_node != MEMBER_NONE)
         commit_ns *= 10;
     uint64_t round_ns = commit_ns + w->mix.delay_min_ns + w->mix.delay_spread_ns;
+    if (w->mix.is_far) /* There it is not the second that counts, but the way there and back. */
+        round_ns += w->mix.delay_min_ns + w->mix.delay_spread_ns;
     uint64_t limit_ns = PROMPT_NS + PROMPT_ROUNDS * round_ns;
     for (uint32_t i = 0; i < w->mix.nodes; i++)
         limit_ns += w->nodes[i].boot * PROMPT_RESTART_NS;

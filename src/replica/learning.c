@@ -270,6 +270,7 @@ static uint64_t learning_hedge(struct replica *r, const struct slot *slot)
     const struct replica_tuning *t = &r->options.tuning;
     uint64_t delay = 4 * max_u64(delays_p99(&r->resolve_delays), delays_p99(&r->commit_delays));
     delay = min_u64(max_u64(delay, t->hedge_min_ns), t->hedge_max_ns);
+    delay = max_u64(delay, 4 * heartbeat_round_trip(r));
     delay = max_u64(delay, replica_travel_ns(r, slot->acceptor.value));
     return delay + prng_below(&r->prng, delay);
 }

@@ -44,7 +44,8 @@ static int proposing_send_request(struct replica *r, const struct proposal *p, u
 
 static int proposing_send_all(struct replica *r, struct proposal *p)
 {
-    p->resend_ns = max_u64(2 * delays_p99(&r->commit_delays), 5 * NS_PER_MS);
+    p->resend_ns = 2 * (delays_p99(&r->commit_delays) + heartbeat_round_trip(r));
+    p->resend_ns = max_u64(p->resend_ns, 5 * NS_PER_MS);
     p->resend_ns = max_u64(p->resend_ns, replica_travel_ns(r, p->proposer.proposed));
     p->due_ns = r->now_ns + p->resend_ns;
     replica_wake_at(r, p->due_ns);
@@ -301,7 +302,8 @@ int proposing_on_accepted(struct replica *r, uint32_t from, const struct message
 
 static void proposing_back_off(struct replica *r, struct proposal *p)
 {
-    uint64_t longest = max_u64(20 * NS_PER_MS, 2 * delays_p99(&r->commit_delays));
+    uint64_t longest = 2 * (delays_p99(&r->commit_delays) + heartbeat_round_trip(r));
+    longest = max_u64(longest, 20 * NS_PER_MS);
     uint64_t backoff = NS_PER_MS << (p->refusals < 10 ? p->refusals : 10);
     backoff = min_u64(backoff, longest);
     p->refusals++;

@@ -81,7 +81,7 @@ int reading_tick(struct replica *r)
         q->number = r->quorum_number;
         q->highest = 0;
         q->answered = (struct member_set){0};
-        q->wait_ns = READ_AGAIN_NS;
+        q->wait_ns = max_u64(READ_AGAIN_NS, 2 * heartbeat_round_trip(r));
         list_splice_back(&q->reads, &r->quorum_queue);
         TRY(reading_send(r));
     }

@@ -7,8 +7,8 @@
  *   - for each member, since when its lowest slot of which nothing is known here has been at or
  *     below the frontier. After a little, everybody is asked; after the member's patience, its
  *     slots are taken over.
- *   - for the log, since when the slot above chosen_to has been a hole although its value is at
- *     hand. Then its Accept is said again, for whoever missed it; taking it over comes much later.
+ *   - for the log, since when the slot above chosen_to has been a hole. Where its value is at hand,
+ *     its Accept is said again, for whoever missed it; taking it over comes much later.
  *
  * Both cost nothing while all goes well: a few comparisons a turn.
  */
