@@ -1,5 +1,6 @@
 /*
- * internal.h -- the replica from inside: shared by the files of this folder only.
+ * internal.h -- the replica from inside: shared by the files of this folder only, but for
+ * sim/inside.c, which looks whether what a node holds keeps to its bounds.
  *
  *   replica.c    opening, one step, the tick          hello.c     who may talk, who may vote
  *   voting.c     this node as an acceptor             proposing.c this node as a proposer
