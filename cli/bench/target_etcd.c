@@ -102,7 +102,7 @@ static void op_pause(struct target_op *op)
 static void op_on_failure(struct target_op *op, const struct rpc_reply *reply)
 {
     const struct endpoints *e = op->client->target->options.endpoints;
-    if (moment_now_ns() >= op->deadline_ns || reply->status == RPC_CANCELLED) {
+    if (moment_now_ns() >= op->deadline_ns) {
         op_fail(op, reply->text);
         return;
     }
