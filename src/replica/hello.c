@@ -132,10 +132,14 @@ int hello_on_message(struct replica *r, uint32_t index, uint64_t link, const str
     peer->refused_us = REFUSAL_NONE;
     peer->seen_boot = max_u64(peer->seen_boot, hello->boot);
     if (memcmp(hello->recorded, r->options.identity.disk_id, DISK_ID_SIZE) == 0) {
-        peer->recorded_us = true;
         /* It has seen more of this very disk than the disk knows of: it went back in time. */
-        if (hello->seen_boot > r->options.boot || hello->seen_slot > coordinating_used_to(r))
+        bool is_behind = hello->seen_slot > coordinating_used_to(r);
+        if (hello->seen_boot > r->options.boot || (is_behind && r->admitted))
             return ERR_CORRUPT;
+        /* Before its admission a disk uses no slot: so this one is from before that, or it was
+           another disk's slots that others told of. Its word admits neither. */
+        if (!is_behind)
+            peer->recorded_us = true;
     }
     if (!peer->disk_known)
         TRY(hello_record_disk(r, index, hello));

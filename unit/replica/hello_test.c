@@ -278,6 +278,24 @@ static void a_new_disk_says_nothing_but_hello_until_it_is_admitted(void **state)
     bench_close(b);
 }
 
+/* It has heard of slots that this disk never used: of an earlier disk's, from others, maybe. */
+static void who_saw_more_of_a_new_disk_does_not_admit_it(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open(3, false);
+    struct hello own = hello_of(b, 0);
+    struct hello h = hello_of(b, 1);
+    memcpy(h.recorded, own.disk_id, DISK_ID_SIZE);
+    h.seen_slot = 50;
+    say_hello(b, 1, &h);
+    assert_false(b->dead[0]);
+    assert_false(status_of(b, 0).peers[1].recorded_us);
+    h.seen_slot = 0;
+    say_hello(b, 1, &h);
+    assert_true(status_of(b, 0).peers[1].recorded_us);
+    bench_close(b);
+}
+
 static void it_takes_part_only_once_its_admission_is_durable(void **state)
 {
     (void)state;
@@ -326,6 +344,7 @@ int main(void)
         cmocka_unit_test(a_lost_hello_is_asked_for_again),
         cmocka_unit_test(a_disk_is_said_to_be_recorded_once_that_is_durable),
         cmocka_unit_test(a_new_disk_says_nothing_but_hello_until_it_is_admitted),
+        cmocka_unit_test(who_saw_more_of_a_new_disk_does_not_admit_it),
         cmocka_unit_test(it_takes_part_only_once_its_admission_is_durable),
         cmocka_unit_test(wiped_disks_are_not_admitted),
     };
