@@ -26,7 +26,6 @@ static uint64_t coordinating_limit(const struct replica *r)
     return min_u64(r->own.reserved_to, replica_window_end(r));
 }
 
-/* The highest own slot that this life, or an earlier one, may have used, as this disk has it. */
 uint64_t coordinating_used_to(const struct replica *r)
 {
     const struct coordination *own = &r->own;

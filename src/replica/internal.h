@@ -369,6 +369,7 @@ int hello_on_durable(struct replica *r) MUST_CHECK;
 int hello_tick(struct replica *r) MUST_CHECK;
 int heartbeat_tick(struct replica *r) MUST_CHECK;
 int heartbeat_send(struct replica *r, uint32_t to) MUST_CHECK;
+/* What it says of the round trip to that member. */
 void heartbeat_on_message(struct replica *r, uint32_t from, const struct progress *p);
 /* To the farthest member whose stream is up and back, lately; 0: not known. 1 s at most. */
 uint64_t heartbeat_round_trip(const struct replica *r);
@@ -402,6 +403,7 @@ int coordinating_on_peer_up(struct replica *r, uint32_t peer) MUST_CHECK;
 /* Somebody takes over own slots: rule C8. */
 int coordinating_on_revoked(struct replica *r, struct interval interval) MUST_CHECK;
 int coordinating_on_skip(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
+/* The highest own slot that this life, or an earlier one that the disk knows of, may have used. */
 uint64_t coordinating_used_to(const struct replica *r);
 int coordinating_on_refused(struct replica *r, const struct message *m) MUST_CHECK;
 /* The peer knows nothing of our slot `known`, but of all lower ones. */

@@ -93,9 +93,9 @@ static void catching_up_waits_for_the_checkpoint(void **state)
     bench_close(b);
 }
 
-static void what_is_learnt_waits_for_the_checkpoint(void **state)
+/* A small log, and a checkpoint under way: of slots 1 and 2. */
+static struct bench *open_with_a_checkpoint(enum mode mode)
 {
-    enum mode mode = *(const enum mode *)*state;
     struct replica_tuning tuning = replica_tuning_default;
     tuning.checkpoint_bytes = 64 * KIB;
     tuning.log_bytes_max = 256 * KIB;
@@ -104,6 +104,12 @@ static void what_is_learnt_waits_for_the_checkpoint(void **state)
     say_value(b, MESSAGE_LEARN, 2);
     bench_tick(b, 0);
     bench_sync(b, 0);
+    return b;
+}
+
+static void what_is_learnt_waits_for_the_checkpoint(void **state)
+{
+    struct bench *b = open_with_a_checkpoint(*(const enum mode *)*state);
     for (uint64_t slot = 3; slot <= 100; slot++)
         say_value(b, MESSAGE_LEARN, slot);
     uint64_t held = applied(b);
@@ -124,15 +130,7 @@ static bool has_voted(const struct bench *b, uint64_t slot)
 
 static void what_others_propose_waits_for_the_checkpoint(void **state)
 {
-    enum mode mode = *(const enum mode *)*state;
-    struct replica_tuning tuning = replica_tuning_default;
-    tuning.checkpoint_bytes = 64 * KIB;
-    tuning.log_bytes_max = 256 * KIB;
-    struct bench *b = open_alone(&tuning, mode);
-    say_value(b, MESSAGE_LEARN, 1);
-    say_value(b, MESSAGE_LEARN, 2);
-    bench_tick(b, 0);
-    bench_sync(b, 0);
+    struct bench *b = open_with_a_checkpoint(*(const enum mode *)*state);
     uint64_t slot = 3;
     for (say_value(b, MESSAGE_ACCEPT, slot); has_voted(b, slot); slot++)
         say_value(b, MESSAGE_ACCEPT, slot + 1);
