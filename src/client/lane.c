@@ -40,7 +40,8 @@ void lane_fini(struct lane *lane)
 
 /* ---- Places -------------------------------------------------------------------------------- */
 
-/* Give it a number and a place. With the lock held. ERR_FULL, ERR_NO_MEMORY. */
+/* Give it a number and a place. With the lock held. ERR_FULL: when one is answered; ERR_NO_MEMORY.
+ */
 static int place_take(struct lane *lane, struct lane_op *op)
 {
     uint32_t at = lane->free_place;
@@ -132,11 +133,11 @@ static void lane_flush(struct lane *lane)
     wire_list_clear(&lane->message);
 }
 
-/* There was no memory to send what waits, and nothing is on its way after which to try again. */
+/* There was no memory to send what waits, and nothing is under way after which to try again. */
 static bool lane_is_stuck(const struct lane *lane)
 {
     return lane->state == LANE_OPEN && !lane->is_writing && !lane->is_held &&
-           !list_is_empty(&lane->waiting);
+           lane->in_flight == 0 && !list_is_empty(&lane->waiting);
 }
 
 /* ---- Submitting ---------------------------------------------------------------------------- */
@@ -369,6 +370,7 @@ static void lane_on_time(void *context)
     pthread_mutex_lock(&lane->lock);
     lane_take_sent(lane, now_ns, &sent);
     lane_take_waiting(lane, now_ns, &unsent);
+    lane_flush(lane); /* There may be places now. */
     lane->timer_at_ns = NEVER;
     if (lane_watch(lane, lane_next_deadline(lane)) != 0) {
         /* No memory for a timer: sooner rather than never. */

@@ -18,7 +18,7 @@
 #include "wire/kv_wire.h"
 
 #define FAKE_SEEN_MAX 4096
-#define FAKE_HELD_MAX 4096
+#define FAKE_HELD_MAX 65536 /* As many as a Batch stream of libdkv has under way. */
 
 enum fake_does {
     FAKE_ANSWERS,

@@ -165,6 +165,28 @@ static void test_late_answers(void **state)
     dkv_close(client);
 }
 
+/* More than a stream has numbers for wait for their turn. */
+static void test_more_than_fit(void **state)
+{
+    (void)state;
+    const uint32_t more = 100;
+    struct dkv_client *client = fixture_client(&(struct dkv_options){
+        .timeout_ms = 300000, .attempt_timeout_ms = 300000, .no_session = true});
+    struct tally t;
+    tally_init(&t, client);
+    fake_plan(&one, &(struct fake_plan){.does = FAKE_HOLDS, .times = FAKE_HELD_MAX});
+    for (uint32_t i = 0; i < FAKE_HELD_MAX + more; i++)
+        tally_submit(&t, DKV_PUT);
+    assert_true(counter_wait(&one.arrived, FAKE_HELD_MAX));
+    assert_int_equal(counter_get(&t.answers), 0);
+    for (uint32_t i = 0; i < FAKE_HELD_MAX; i++)
+        fake_release(&one, i);
+    assert_true(counter_wait(&t.answers, FAKE_HELD_MAX + more));
+    assert_int_equal(t.by_status[DKV_OK], FAKE_HELD_MAX + more);
+    assert_int_equal(t.attempts_max, 1);
+    dkv_close(client);
+}
+
 static void test_calls_only(void **state)
 {
     (void)state;
@@ -185,6 +207,7 @@ int main(void)
         FIXTURE_TEST_TWO(test_comes_back),
         FIXTURE_TEST_TWO(test_what_was_not_sent_was_not_applied),
         FIXTURE_TEST_TWO(test_late_answers),
+        FIXTURE_TEST_ONE(test_more_than_fit),
         FIXTURE_TEST_TWO(test_calls_only),
     };
     return cmocka_run_group_tests(tests, world_setup, world_teardown);
