@@ -112,6 +112,7 @@ struct node {
     /* Operations pushed and not yet given to the replica. Any thread. */
     atomic_ullong queued_ops;
     atomic_ullong queued_bytes;
+    _Atomic size_t unread; /* Bytes of answers, of the services. Any thread. */
     atomic_ullong applied; /* As of the last turn. Any thread. */
     struct mail stop_mail;
     atomic_bool stop_pushed; /* Any thread. */

@@ -80,6 +80,11 @@ struct rpc_poller *node_poller(struct node *n)
     return n->poller;
 }
 
+_Atomic size_t *node_unread(struct node *n)
+{
+    return &n->unread;
+}
+
 static void node_wake(void *context)
 {
     struct node *n = context;

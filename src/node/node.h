@@ -76,6 +76,9 @@ uint64_t node_applied(const struct node *n);
 /* For the services' server, which is opened on it before node_start. */
 struct rpc_poller *node_poller(struct node *n);
 
+/* Bytes of answers that wait for their readers: the services keep it. */
+_Atomic size_t *node_unread(struct node *n);
+
 /* Run a mail on the loop, with the node as its owner; at the latest in node_close. */
 void node_post(struct node *n, struct mail *mail);
 

@@ -96,11 +96,25 @@ void rpc_call_send(struct rpc_call *c, grpc_byte_buffer *reply, const struct rpc
         {.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = reply},
     };
     c->reply = reply;
+    c->reply_size = reply == NULL ? 0 : grpc_byte_buffer_length(reply);
+    if (c->unsent != NULL)
+        atomic_fetch_add_explicit(c->unsent, c->reply_size, memory_order_relaxed);
     rpc_batch_start(c->call, ops, reply == NULL ? 3 : 4, &c->answer_op);
     /* c may be gone by now. The library took references of its own to the slices. */
     for (size_t i = 0; i < trailer_count; i++)
         grpc_slice_unref(trailers[i].value);
     grpc_slice_unref(text);
+}
+
+void rpc_call_sent(struct rpc_call *c)
+{
+    grpc_call_unref(c->call);
+    if (c->reply != NULL)
+        grpc_byte_buffer_destroy(c->reply);
+    if (c->unsent != NULL)
+        atomic_fetch_sub_explicit(c->unsent, c->reply_size, memory_order_relaxed);
+    c->call = NULL;
+    c->reply = NULL;
 }
 
 /* The call's own buf stays with it; NULL is for an error. */

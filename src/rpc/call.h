@@ -41,6 +41,7 @@ struct rpc_call {
     struct rpc_op answer_op;   /* The answer is out and the call is over. */
     struct list link;          /* Among the server's calls in flight, or its spare ones. */
     struct rpc_server *server; /* Not to be touched by a holder. */
+    _Atomic size_t *unsent;    /* The server's, or NULL. */
     struct rpc_slot *slot;
     atomic_int state;
 
@@ -52,6 +53,7 @@ struct rpc_call {
     grpc_byte_buffer *request;
 
     grpc_byte_buffer *reply; /* NULL for an error. */
+    size_t reply_size;
     int cancelled;
 
     /* The holder's; it stays here for the next one. */
@@ -73,6 +75,9 @@ void rpc_call_free(struct rpc_call *call);
 
 /* Its holder is through: empty what it used, and keep what is small. */
 void rpc_call_reset(struct rpc_call *call);
+
+/* Its answer is out, or nobody wants it. */
+void rpc_call_sent(struct rpc_call *call);
 
 /* Start the one batch that answers; reply may be NULL and is taken over. */
 void rpc_call_send(struct rpc_call *call, grpc_byte_buffer *reply, const struct rpc_answer *answer);

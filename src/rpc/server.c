@@ -41,6 +41,7 @@ struct rpc_server {
     grpc_server *grpc;
     uint16_t port;
     uint32_t calls_max;
+    _Atomic size_t *unsent; /* Of the options. */
     struct rpc_slot *slots; /* The last one is the unknown method's. */
     size_t slot_count;
     unsigned armed;        /* In all slots. */
@@ -95,6 +96,7 @@ static struct rpc_call *server_take_spare(struct rpc_server *s)
     struct rpc_call *c = rpc_call_new();
     if (c != NULL) {
         c->server = s;
+        c->unsent = s->unsent;
         c->request_op.on_done = server_on_request;
         c->answer_op.on_done = server_on_answered;
     }
@@ -127,11 +129,7 @@ static void server_on_answered(struct rpc_op *op, bool success)
     struct rpc_call *c = LIST_ENTRY(op, struct rpc_call, answer_op);
     struct rpc_server *s = c->server;
     (void)success; /* A client that went away is nobody's error. */
-    grpc_call_unref(c->call);
-    if (c->reply != NULL)
-        grpc_byte_buffer_destroy(c->reply);
-    c->call = NULL;
-    c->reply = NULL;
+    rpc_call_sent(c);
     list_remove(&c->link);
     assert(s->calls > 0);
     s->calls--;
@@ -190,6 +188,7 @@ static void server_accept_stream(struct rpc_server *s, struct rpc_call *c)
         .is_server = true,
         .events = c->slot->method.stream,
         .context = c->slot->method.context,
+        .unsent = s->unsent,
         .on_gone = server_on_stream_gone,
         .maker = s,
     };
@@ -391,6 +390,7 @@ int rpc_server_open(const char *address, const struct rpc_method *methods, size_
     list_init(&s->spare);
     s->stop_op.on_done = server_on_stopped;
     s->calls_max = options->calls_max > 0 ? options->calls_max : RPC_SERVER_CALLS_MAX_DEFAULT;
+    s->unsent = options->unsent;
     s->poller = options->poller;
     s->poller_is_own = s->poller == NULL;
     if (s->poller_is_own && rpc_poller_open(&s->poller) != 0) {

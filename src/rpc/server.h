@@ -9,6 +9,7 @@
 #ifndef DKV_RPC_SERVER_H
 #define DKV_RPC_SERVER_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,10 +47,14 @@ struct rpc_server_options {
     struct rpc_poller *poller;
     uint32_t calls_max; /* Calls and streams in flight; 0: RPC_SERVER_CALLS_MAX_DEFAULT. */
     /*
-     * Of one connection; 0: calls_max. What is above it waits at the client. Bounds the answers
-     * that are kept for somebody who asks and does not read.
+     * Of one connection, streams included; 0: calls_max. What is above it waits at the client.
      */
     uint32_t connection_calls_max;
+    /*
+     * Bytes of answers, and of messages on streams, that have not left are added here, and taken
+     * off again. NULL: not counted. Outlives the server.
+     */
+    _Atomic size_t *unsent;
     /* Ping a client that is silent for so long, and drop it after the timeout; 0: never. */
     uint32_t keepalive_time_ms;
     uint32_t keepalive_timeout_ms;

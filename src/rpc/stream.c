@@ -39,6 +39,7 @@ struct rpc_stream {
     /* Each is written before a batch starts and read when it is out. */
     grpc_byte_buffer *received;
     grpc_byte_buffer *sent;
+    size_t sent_size;
     grpc_metadata_array headers;
     grpc_metadata_array trailers;
     enum rpc_status end_status;
@@ -171,6 +172,8 @@ static void stream_on_write(struct rpc_op *op, bool success)
     s->writing = false;
     grpc_byte_buffer_destroy(s->sent);
     s->sent = NULL;
+    if (s->setup.unsent != NULL)
+        atomic_fetch_sub_explicit(s->setup.unsent, s->sent_size, memory_order_relaxed);
     bool ended = s->ended;
     if (ended && !s->closed)
         stream_batch_end(s);
@@ -327,6 +330,9 @@ int rpc_stream_write(struct rpc_stream *s, struct buf *message)
         err = ERR_BUSY;
     } else {
         s->writing = true;
+        s->sent_size = message->size;
+        if (s->setup.unsent != NULL)
+            atomic_fetch_add_explicit(s->setup.unsent, s->sent_size, memory_order_relaxed);
         s->sent = rpc_message_copy_buf(message);
         const grpc_op op = {.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = s->sent};
         stream_batch(s, &op, 1, &s->write_op);

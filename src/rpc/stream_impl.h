@@ -4,7 +4,9 @@
 #ifndef DKV_RPC_STREAM_IMPL_H
 #define DKV_RPC_STREAM_IMPL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <grpc/grpc.h>
 
@@ -17,6 +19,7 @@ struct rpc_stream_setup {
     bool is_server;
     const struct rpc_stream_events *events;
     void *context;
+    _Atomic size_t *unsent; /* Bytes of messages that have not left are added here; or NULL. */
     /* The last the stream does on the poller: its maker forgets it. */
     void (*on_gone)(void *maker, struct rpc_stream *stream);
     void *maker;

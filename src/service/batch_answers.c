@@ -4,8 +4,8 @@
 #include <assert.h>
 
 #include "base/mem.h"
+#include "service/unread.h"
 
-#define RETRY_AFTER_MS 100
 #define IDLE_BYTES_KEPT 4096
 
 /* Whether a write is under way, and whether the loop wants to know when it has left. */
@@ -22,9 +22,10 @@ struct batch_list {
     struct wire_list list;
 };
 
-void batch_answers_init(struct batch_answers *a, struct rpc_stream *stream, bool is_writing)
+void batch_answers_init(struct batch_answers *a, struct node *n, struct rpc_stream *stream,
+                        bool is_writing)
 {
-    *a = (struct batch_answers){.stream = stream};
+    *a = (struct batch_answers){.node = n, .stream = stream};
     list_init(&a->full);
     atomic_init(&a->writing, is_writing ? WRITING : WRITING_NOTHING);
 }
@@ -41,6 +42,7 @@ void batch_answers_fini(struct batch_answers *a)
     while (!list_is_empty(&a->full))
         batch_list_free(LIST_ENTRY(a->full.next, struct batch_list, link));
     wire_list_fini(&a->last);
+    unread_remove(a->node, a->size);
 }
 
 /* ---- Adding -------------------------------------------------------------------------------- */
@@ -84,8 +86,10 @@ static int answers_add(struct batch_answers *a, const struct addition *add)
         err = list_add(&a->last, add);
         assert(err != ERR_FULL); /* The first one always fits. */
     }
-    if (err == 0)
+    if (err == 0) {
         a->size += a->last.buf.size - before;
+        unread_add(a->node, a->last.buf.size - before);
+    }
     return err;
 }
 
@@ -103,26 +107,15 @@ int batch_answers_add_failure(struct batch_answers *a, uint64_t number, const st
 int batch_answers_add_read(struct batch_answers *a, uint64_t number,
                            const struct wire_get_answer *read)
 {
-    static const struct kv_failure unread = {
-        .status = RPC_RESOURCE_EXHAUSTED,
-        .text = "too many answers on this stream wait for their reader; try again",
-        .retry_after_ms = RETRY_AFTER_MS,
-    };
-    if (read->found && a->size + read->value.size > BATCH_ANSWERS_MAX)
-        return batch_answers_add_failure(a, number, &unread);
+    if (read->found && !unread_has_room(a->node, a->size, read->value.size))
+        return batch_answers_add_failure(a, number, &kv_failure_unread);
     return answers_add(a, &(struct addition){.number = number, .read = read});
 }
 
 int batch_answers_add_write(struct batch_answers *a, uint64_t number,
                             const struct wire_write_answer *write)
 {
-    struct wire_write_answer kept = *write;
-    size_t size = kept.previous.size + kept.output.size;
-    if (size > 0 && a->size + size > BATCH_ANSWERS_MAX) {
-        kept.has_previous = false;
-        kept.has_output = false;
-        kept.omitted = true;
-    }
+    struct wire_write_answer kept = kv_write_answer_kept(a->node, write, a->size);
     return answers_add(a, &(struct addition){.number = number, .write = &kept});
 }
 
@@ -146,6 +139,7 @@ static void answers_write(struct batch_answers *a, struct wire_list *list)
 {
     assert(a->size >= list->buf.size);
     a->size -= list->buf.size;
+    unread_remove(a->node, list->buf.size); /* The server counts it from here on. */
     int err = rpc_stream_write(a->stream, &list->buf);
     assert(err == 0 || err == ERR_CLOSED); /* Closed: nobody waits for them. */
     (void)err;

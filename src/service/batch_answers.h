@@ -2,9 +2,9 @@
  * batch_answers.h -- the answers of a Batch stream on their way out: those that are made while one
  * message is on its way leave in the next. Of service/ only.
  *
- * The loop's, but for batch_answers_on_written. Bounds: beyond BATCH_ANSWERS_MAX that nobody reads,
- * a read is answered RESOURCE_EXHAUSTED, and a write's answer leaves its values out; what remains
- * is some hundred bytes for each operation under way.
+ * The loop's, but for batch_answers_on_written. Bounds: where unread.h has no room for a value, a
+ * read is answered RESOURCE_EXHAUSTED, and a write's answer leaves its values out; what remains is
+ * some hundred bytes for each operation under way.
  */
 #ifndef DKV_SERVICE_BATCH_ANSWERS_H
 #define DKV_SERVICE_BATCH_ANSWERS_H
@@ -16,9 +16,8 @@
 #include "service/kv_answer.h"
 #include "wire/batch_wire.h"
 
-#define BATCH_ANSWERS_MAX ((size_t)16 << 20)
-
 struct batch_answers {
+    struct node *node;
     struct rpc_stream *stream;
     struct wire_list last; /* Takes the next answer. */
     struct list full;      /* Of struct batch_list: to be sent before it. */
@@ -27,7 +26,8 @@ struct batch_answers {
 };
 
 /* A write is under way already (true), whose end on_written will tell. */
-void batch_answers_init(struct batch_answers *a, struct rpc_stream *stream, bool is_writing);
+void batch_answers_init(struct batch_answers *a, struct node *n, struct rpc_stream *stream,
+                        bool is_writing);
 void batch_answers_fini(struct batch_answers *a);
 
 /* Add one. ERR_NO_MEMORY: the client will not get this answer. */

@@ -276,7 +276,7 @@ static struct batch *batch_new(struct node *n, struct rpc_stream *stream)
     list_init(&b->bad);
     list_init(&b->spare);
     list_init(&b->done);
-    batch_answers_init(&b->answers, stream, true); /* The welcome. */
+    batch_answers_init(&b->answers, n, stream, true); /* The welcome. */
     list_init(&b->turn_end.link);
     b->turn_end.run = batch_settle;
     list_init(&b->soon.link);

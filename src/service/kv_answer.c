@@ -4,12 +4,19 @@
 #include <assert.h>
 
 #include "node/monotime.h"
+#include "service/unread.h"
 
 #define RETRY_AFTER_MS 100
 
 const struct kv_failure kv_failure_memory = {
     .status = RPC_RESOURCE_EXHAUSTED,
     .text = "not applied: this node has no memory for it",
+};
+
+const struct kv_failure kv_failure_unread = {
+    .status = RPC_RESOURCE_EXHAUSTED,
+    .text = "too many answers of this node wait for their readers; read them, and try again",
+    .retry_after_ms = RETRY_AFTER_MS,
 };
 
 /* ---- Operations ---------------------------------------------------------------------------- */
@@ -231,4 +238,17 @@ struct wire_get_answer kv_get_answer_of(const struct node *n, const struct answe
 struct wire_write_answer kv_write_answer_of(const struct node *n, const struct answer *answer)
 {
     return wire_write_answer_of(&answer->result, node_config(n)->id);
+}
+
+struct wire_write_answer kv_write_answer_kept(struct node *n, const struct wire_write_answer *write,
+                                              size_t own)
+{
+    struct wire_write_answer kept = *write;
+    size_t size = kept.previous.size + kept.output.size;
+    if (size > 0 && !unread_has_room(n, own, size)) {
+        kept.has_previous = false;
+        kept.has_output = false;
+        kept.omitted = true;
+    }
+    return kept;
 }

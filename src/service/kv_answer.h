@@ -37,8 +37,13 @@ struct wire_get_answer kv_get_answer_of(const struct node *n, const struct answe
 /* ... and to a write. */
 struct wire_write_answer kv_write_answer_of(const struct node *n, const struct answer *answer);
 
-/* This node had no memory for a request. */
+/* The same without its values, where there is no room for them next to `own` bytes (unread.h). */
+struct wire_write_answer kv_write_answer_kept(struct node *n, const struct wire_write_answer *write,
+                                              size_t own);
+
+/* This node had no memory for a request; unread.h has no room for the answer to a read. */
 extern const struct kv_failure kv_failure_memory;
+extern const struct kv_failure kv_failure_unread;
 
 /* What happens on a stream of KV.Batch; context is the node. */
 extern const struct rpc_stream_events kv_batch_events;

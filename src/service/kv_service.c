@@ -4,6 +4,7 @@
 #include "service/answer.h"
 #include "service/kv_answer.h"
 #include "service/service.h"
+#include "service/unread.h"
 #include "wire/batch_wire.h"
 
 /* In the room of its call: gone once that is answered. */
@@ -33,9 +34,14 @@ static void kv_on_end(struct node *n, struct node_op *op, enum node_op_end end,
     int err = 0;
     if (op->op.kind == OP_WRITE) {
         struct wire_write_answer wire = kv_write_answer_of(n, answer);
+        wire = kv_write_answer_kept(n, &wire, 0);
         err = wire_encode_write_answer(&wire, reply);
     } else {
         struct wire_get_answer wire = kv_get_answer_of(n, answer);
+        if (wire.found && !unread_has_room(n, 0, wire.value.size)) {
+            kv_fail(c->call, &kv_failure_unread);
+            return;
+        }
         err = wire_encode_get_answer(&wire, reply);
     }
     if (err == 0)

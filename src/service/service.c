@@ -7,7 +7,6 @@
 /* A client that is gone without a word is noticed, and its calls end. */
 #define PING_AFTER_MS 10000
 #define PING_TIMEOUT_MS 5000
-/* A client that asks for much and does not read makes us keep so many answers, of 1 MiB each. */
 #define CONNECTION_CALLS_MAX 128
 
 static int explain(int err, const char *address, char message[SERVICE_MESSAGE_SIZE_MAX])
@@ -46,6 +45,7 @@ int service_open(struct node *n, struct rpc_server **out_server,
     const struct rpc_server_options options = {
         .poller = node_poller(n),
         .connection_calls_max = CONNECTION_CALLS_MAX,
+        .unsent = node_unread(n),
         .keepalive_time_ms = PING_AFTER_MS,
         .keepalive_timeout_ms = PING_TIMEOUT_MS,
     };

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "node/monotime.h"
+#include "service/unread.h"
 #include "wire/batch_wire.h"
 
 #define WAIT_NS (10 * MONOTIME_S)
@@ -377,6 +378,84 @@ static void test_a_client_that_does_not_read(void **state)
     lane_close(lane);
 }
 
+#define CROWD 40
+
+/* The answers that wait for all of them together are bounded; who reads gets what it asks for. */
+static void test_a_crowd_that_does_not_read(void **state)
+{
+    (void)state;
+    static uint8_t large[1 << 20];
+    struct node *n = world.nodes[0].node;
+    struct lane *lanes[CROWD];
+    struct lane *reader = lane_open();
+    struct wire_list list = {0};
+    add_put(&list, 0, "large", (struct bytes){.data = large, .size = sizeof(large)});
+    lane_write(reader, &list);
+    assert_true(lane_has(reader, &reader->answers, 1));
+    for (uint32_t i = 0; i < CROWD; i++) {
+        lanes[i] = lane_open();
+        pthread_mutex_lock(&lanes[i]->lock);
+        lanes[i]->reads = false;
+        pthread_mutex_unlock(&lanes[i]->lock);
+        for (uint64_t j = 1; j <= 20; j++)
+            add_get(&list, j, "large");
+        lane_write(lanes[i], &list);
+        assert_true(atomic_load(node_unread(n)) <= UNREAD_MAX);
+    }
+    /* The reader is behind all that was asked before. */
+    add_get(&list, 1, "large");
+    lane_write(reader, &list);
+    assert_true(lane_has(reader, &reader->answers, 2));
+    assert_int_equal(reader->codes[1], RPC_OK);
+    assert_in_range(atomic_load(node_unread(n)), UNREAD_MAX / 2, UNREAD_MAX);
+    for (uint32_t i = 0; i < CROWD; i++)
+        lane_close(lanes[i]);
+    lane_close(reader);
+    for (uint64_t until_ns = monotime_ns() + WAIT_NS;
+         atomic_load(node_unread(n)) > 0 && monotime_ns() < until_ns;)
+        usleep(1000);
+    assert_int_equal(atomic_load(node_unread(n)), 0);
+}
+
+/* Of calls as well: no value leaves for which there is no room, and the rest does. */
+static void test_no_room_for_values(void **state)
+{
+    (void)state;
+    static char large[100001];
+    struct world *w = &world;
+    char value[16];
+    memset(large, 'x', sizeof(large) - 1);
+    assert_int_equal(world_put(w, 0, "large", large), RPC_OK);
+    assert_int_equal(world_put(w, 0, "small", "here"), RPC_OK);
+    unread_add(w->nodes[0].node, UNREAD_MAX - 8 * 50000);
+    assert_int_equal(world_get(w, 0, "small", WIRE_BARRIER, WAIT_NS, value, sizeof(value)), RPC_OK);
+    assert_string_equal(value, "here");
+    assert_int_equal(world_get(w, 0, "large", WIRE_BARRIER, WAIT_NS, value, sizeof(value)),
+                     RPC_RESOURCE_EXHAUSTED);
+    const struct command c = {
+        .kind = COMMAND_APPEND,
+        .key = bytes_of("large"),
+        .value = bytes_of("y"),
+    };
+    for (int full = 1; full >= 0; full--) {
+        struct rpc_result result;
+        struct wire_arena arena;
+        struct wire_error error;
+        struct wire_write_answer answer;
+        assert_int_equal(world_write(w, 0, &c, WAIT_NS, &result), RPC_OK);
+        wire_arena_init(&arena);
+        assert_int_equal(wire_decode_write_answer(buf_bytes(&result.body), &arena, &answer, &error),
+                         0);
+        assert_int_equal(answer.omitted, full);
+        assert_int_equal(answer.has_output, !full);
+        wire_arena_fini(&arena);
+        buf_fini(&result.body);
+        if (full)
+            unread_remove(w->nodes[0].node, UNREAD_MAX - 8 * 50000);
+    }
+    assert_int_equal(world_get(w, 0, "large", WIRE_BARRIER, WAIT_NS, value, sizeof(value)), RPC_OK);
+}
+
 /*
  * A client that says it sends nothing before it has its answer is read on after the answer; one
  * that breaks its word waits a little, and no longer, whatever becomes of the first operation.
@@ -451,6 +530,8 @@ int main(void)
         cmocka_unit_test(test_half_closed),
         cmocka_unit_test(test_cancelled),
         cmocka_unit_test(test_a_client_that_does_not_read),
+        cmocka_unit_test(test_a_crowd_that_does_not_read),
+        cmocka_unit_test(test_no_room_for_values),
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_a_node_that_stops),
     };
