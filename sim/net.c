@@ -265,12 +265,12 @@ void net_narrow(struct world *w, uint32_t from, uint32_t to, uint64_t length_ns)
     w->net.streams[from][to].narrow_to_ns = w->now_ns + length_ns;
 }
 
-uint64_t net_carries_to(const struct world *w)
+uint64_t net_all_there_at(const struct world *w)
 {
     uint64_t last_ns = 0;
     for (uint32_t a = 0; a < w->mix.nodes; a++) {
         for (uint32_t b = 0; b < w->mix.nodes; b++) {
-            uint64_t end_ns = w->net.streams[a][b].carries_to_ns;
+            uint64_t end_ns = w->net.streams[a][b].last_due_ns;
             last_ns = end_ns > last_ns ? end_ns : last_ns;
         }
     }

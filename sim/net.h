@@ -88,8 +88,8 @@ void net_jam(struct world *w, uint32_t from, uint32_t to, uint64_t length_ns);
 /* For so long values take mix.narrow_ns_per_byte from -> to; 0: what waits is there soon. */
 void net_narrow(struct world *w, uint32_t from, uint32_t to, uint64_t length_ns);
 
-/* When the last value of those that were slow is there. */
-uint64_t net_carries_to(const struct world *w);
+/* When the last of what was held up by a jam, or by values that take long, is there. */
+uint64_t net_all_there_at(const struct world *w);
 
 /* As from would be told. */
 bool net_is_jammed(const struct world *w, uint32_t from, uint32_t to);

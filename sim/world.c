@@ -243,7 +243,7 @@ static void world_prompt_phase(struct world *w)
         WORLD_TRACE(w, "-- n%u's disk is as quick as others", w->nodes[w->mix.slow_node].id);
         w->mix.slow_node = MEMBER_NONE;
     }
-    uint64_t over_ns = net_carries_to(w);
+    uint64_t over_ns = net_all_there_at(w);
     for (uint32_t i = 0; i < w->mix.nodes; i++) {
         uint64_t end = w->nodes[i].disk.commit_end_ns;
         over_ns = end > over_ns ? end : over_ns;
