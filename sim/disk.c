@@ -12,6 +12,7 @@
 #define SLOW_NODE 10               /* Times, of one that always is. */
 #define CHECKPOINT_COMMITS 4       /* As long as so many commits. */
 #define TORN_CHECKPOINT_PPM 500000 /* One that was under way at a crash is there after all. */
+#define TORN_WITHIN_PPM 300000
 
 /* ---- Tables -------------------------------------------------------------------------------- */
 
@@ -321,13 +322,17 @@ void disk_on_checkpoint(struct world *w, const struct task *t)
 
 /* ---- Bad days ------------------------------------------------------------------------------ */
 
-/* How many of the pending writes are on the disk after all: whole turns, from the first on. */
+/*
+ * How many of the pending writes are on the disk after all, from the first on. A large commit may
+ * be torn within a turn, others are whole (docs/disk-format.md, the journal).
+ */
 static size_t disk_torn(struct world *w, const struct disk *d)
 {
     if (d->pending_count == 0 || !prng_chance(&w->prng, w->mix.torn_ppm))
         return 0;
     size_t count = (size_t)prng_below(&w->prng, d->pending_count + 1);
-    while (count > 0 && count < d->pending_count &&
+    bool is_large = prng_chance(&w->prng, TORN_WITHIN_PPM);
+    while (!is_large && count > 0 && count < d->pending_count &&
            d->pending[count - 1].sequence == d->pending[count].sequence)
         count--;
     return count;

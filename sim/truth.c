@@ -249,9 +249,7 @@ static bool truth_is_remembered(const struct truth *t, uint32_t node, uint64_t s
         return chosen != NULL && value_equal(view->chosen, chosen);
     if (ballot_cmp(view->accepted, truth_unpack(holding_accepted(h))) < 0)
         return false;
-    /* A promise over an interval may be lower than an earlier one where it told what was chosen. */
-    bool may_fall = chosen != NULL && h->range_promised > h->promised;
-    return may_fall || ballot_cmp(view->promised, truth_unpack(holding_promised(h))) >= 0;
+    return ballot_cmp(view->promised, truth_unpack(holding_promised(h))) >= 0;
 }
 
 void truth_on_start(struct world *w, uint32_t node)

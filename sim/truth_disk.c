@@ -55,14 +55,14 @@ static void truth_on_vote(struct world *w, uint32_t node, const struct durable *
         truth_count_vote(w, node, d->slot, accepted, d->value);
 }
 
-/* One slot of a PROMISED_RANGE. Of a slot that is chosen nobody asks any more. */
+/* One slot of a PROMISED_RANGE. */
 static void truth_on_promised_in(struct world *w, uint32_t node, uint64_t slot, uint64_t promised)
 {
     const struct slot_truth *s = truth_slot(w, slot);
     if (s == NULL)
         return;
     struct holding *h = truth_holding(w, node, slot);
-    if (promised < holding_promised(h) && s->chosen == NULL)
+    if (promised < holding_promised(h))
         world_fail(w, "a promise below a promise: node %u, slot %lu: %s despite %s", node + 1, slot,
                    trace_ballot(truth_unpack(promised)),
                    trace_ballot(truth_unpack(holding_promised(h))));
@@ -78,7 +78,7 @@ static void truth_on_voted_noop_in(struct world *w, uint32_t node, uint64_t slot
     struct holding *h = truth_holding(w, node, slot);
     if (accepted <= holding_accepted(h))
         return;
-    if (accepted < holding_promised(h) && s->chosen == NULL)
+    if (accepted < holding_promised(h))
         world_fail(w, "a vote against a promise: node %u, slot %lu: NOOP at %s despite %s",
                    node + 1, slot, trace_ballot(truth_unpack(accepted)),
                    trace_ballot(truth_unpack(holding_promised(h))));
