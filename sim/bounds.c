@@ -4,8 +4,10 @@
 #include "inside.h"
 #include "world.h"
 
-/* Of what waits for the disk, and of what one turn says. */
+/* Of writes that wait for the disk, and of what one turn says. */
 #define WAITING_MAX 16384
+/* What may wait beyond replies_max: what the node asks itself, and what one message begets. */
+#define REPLIES_OWN 1024
 /* An operation, or a value of one operation only; more than any of a simulated client. */
 #define OPERATION_BYTES 1024
 
@@ -21,7 +23,7 @@ static void bounds_check_queues(struct world *w, uint32_t node, const struct ins
     if (in->batches > t->pipeline_max || in->batches_bytes > t->pipeline_bytes_max + batch_bytes)
         world_fail(w, "node %u has %lu batches of %lu bytes under way", id, in->batches,
                    in->batches_bytes);
-    if (in->letters_waiting > WAITING_MAX || in->writes_waiting > WAITING_MAX)
+    if (in->letters_waiting > t->replies_max + REPLIES_OWN || in->writes_waiting > WAITING_MAX)
         world_fail(w, "node %u has %lu messages and %lu writes waiting for its disk", id,
                    in->letters_waiting, in->writes_waiting);
     if (in->writes_waiting == 0 && in->letters_waiting > 0)
@@ -43,16 +45,17 @@ static void bounds_check_log(struct world *w, uint32_t node, const struct inside
     if (in->log_bytes > n->log_bytes + n->fetched)
         world_fail(w, "node %u has %lu bytes of values in memory, and is to take no more than %lu",
                    w->nodes[node].id, in->log_bytes, n->log_bytes + n->fetched);
-    if (in->slots_end > b->applied_max + w->mix.tuning.alpha + 1)
-        world_fail(w, "node %u has slots up to %lu in memory; nobody has applied more than %lu",
-                   w->nodes[node].id, in->slots_end - 1, b->applied_max);
+    if (w->nodes[node].applied > n->applied_max)
+        n->applied_max = w->nodes[node].applied;
+    if (in->slots_end > n->applied_max + w->mix.tuning.alpha + 1)
+        world_fail(w, "node %u has slots up to %lu in memory, and never applied more than %lu",
+                   w->nodes[node].id, in->slots_end - 1, n->applied_max);
 }
 
 void bounds_on_start(struct world *w, uint32_t node)
 {
-    w->bounds.nodes[node] = (struct node_bounds){0};
-    if (w->nodes[node].applied > w->bounds.applied_max)
-        w->bounds.applied_max = w->nodes[node].applied;
+    struct node_bounds *n = &w->bounds.nodes[node];
+    *n = (struct node_bounds){.applied_max = n->applied_max};
 }
 
 void bounds_on_step(struct world *w, uint32_t node, const struct event *event)
@@ -61,8 +64,6 @@ void bounds_on_step(struct world *w, uint32_t node, const struct event *event)
     struct inside in = inside_look(n->replica);
     if (event->kind == EVENT_MESSAGE && event->message->kind == MESSAGE_PROMISE_RANGE)
         w->bounds.nodes[node].fetched += net_value_bytes(event->message);
-    if (n->applied > w->bounds.applied_max)
-        w->bounds.applied_max = n->applied;
     bounds_check_queues(w, node, &in);
     bounds_check_log(w, node, &in);
 }
@@ -70,7 +71,8 @@ void bounds_on_step(struct world *w, uint32_t node, const struct event *event)
 void bounds_on_turn(struct world *w, uint32_t node)
 {
     const struct node *n = &w->nodes[node];
-    if (n->effects.sends_count > WAITING_MAX)
+    /* With what waited for the disk, at worst. */
+    if (n->effects.sends_count > WAITING_MAX + w->mix.tuning.replies_max + REPLIES_OWN)
         world_fail(w, "node %u says %zu messages at once", n->id, n->effects.sends_count);
 }
 

@@ -28,10 +28,10 @@ struct node_bounds {
     uint64_t fetched;      /* and on its way to it, or has come since: what was fetched, and
                               what promises tell. */
     uint64_t fetched_last; /* Bytes of the last answer to its FETCH. */
+    uint64_t applied_max;  /* In any life: it has kept votes from then. */
 };
 
 struct bounds {
-    uint64_t applied_max; /* By any node, at any time. */
     struct node_bounds nodes[MEMBERS_MAX];
 };
 

@@ -261,6 +261,8 @@ static void mix_draw_apart(struct mix *m, const struct prng *p)
         m->tuning.queue_bytes_max = mix_scale(&own, 256, 8192);
     if (prng_chance(&own, 50000))
         mix_draw_far(m, &own);
+    if (prng_chance(&own, 100000))
+        m->tuning.replies_max = (uint32_t)mix_scale(&own, 64, 4096);
 }
 
 /* Most clients are patient enough for a commit or two on each side; the rest only give up. */

@@ -107,6 +107,8 @@ int asking_on_ask(struct replica *r, uint32_t from, const struct message *m)
         return 0;
     /* What is asked for holds somebody up: so it does here. */
     replica_raise_frontier(r, i.last);
+    if (voting_is_overloaded(r, from))
+        return 0;
     struct interval run = {0};
     struct vote_run echo = {0};
     size_t bytes = 0;

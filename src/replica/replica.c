@@ -31,6 +31,7 @@ const struct replica_tuning replica_tuning_default = {
     .checkpoint_slots = 10000,
     .checkpoint_bytes = 32 * MIB,
     .checkpoint_ns = 10000 * NS_PER_MS,
+    .replies_max = 16384,
     .log_bytes_max = 256 * MIB,
     .state_bytes_max = 2048 * MIB,
 };

@@ -61,6 +61,8 @@ struct replica_tuning {
                                     eight times as many of any kind, */
     uint64_t checkpoint_bytes;   /* or so many bytes of log in memory: 32 MiB, */
     uint64_t checkpoint_ns;      /* or so long after the last one: 10 s. */
+    uint32_t replies_max;        /* Messages that wait for this node's disk; beyond that peers have
+                                    to ask again: 16,384. */
     uint64_t log_bytes_max;      /* Log in memory; above it clients are turned away, and
                                     nothing is fetched; at twice that, peers: 256 MiB. */
     uint64_t state_bytes_max;    /* Keys and values; above it only deletes are taken: 2 GiB. */

@@ -12,7 +12,8 @@
 
 bool voting_is_overloaded(const struct replica *r, uint32_t from)
 {
-    return from != r->self && replica_writes_waiting(r) >= WRITES_WAITING_MAX;
+    return from != r->self && (replica_writes_waiting(r) >= WRITES_WAITING_MAX ||
+                               r->outbox.count >= r->options.tuning.replies_max);
 }
 
 int voting_persist(struct replica *r, uint64_t number, const struct slot *slot)

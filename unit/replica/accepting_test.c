@@ -233,6 +233,40 @@ static void a_long_promise_is_cut_at_the_right(void **state)
     bench_close(b);
 }
 
+/* Section 1: nobody acts on a slot above applied + alpha, whoever speaks of it. */
+static void nobody_acts_above_the_window(void **state)
+{
+    (void)state;
+    struct bench *b = alone_open(3);
+    uint64_t end = replica_tuning_default.alpha; /* A slot of node 1's, as the next three are. */
+    struct interval over = alone_thirds(end, end + 6);
+    alone_propose(b, end + 3);
+    assert_null(alone_slot(b, end + 3).vote);
+    prepare(b, 2, 1, over);
+    alone_assert_interval(alone_said(b, 2, MESSAGE_PROMISE_RANGE)->interval, interval_one(end));
+    assert_int_equal(alone_slot(b, end).promised.round, 1);
+    assert_int_equal(alone_slot(b, end + 3).promised.round, 0);
+    accept_noop(b, 2, 1, over);
+    alone_assert_interval(alone_said(b, 2, MESSAGE_VOTED)->interval, interval_one(end));
+    for (uint32_t from = 1; from <= 2; from++) {
+        struct message voted = {.kind = MESSAGE_VOTED, .interval = over};
+        voted.value = value_noop();
+        voted.ballot = alone_ballot(1, 2);
+        bench_say(b, from, 0, voted);
+    }
+    assert_true(alone_is_noop(b, end));
+    bench_say(b, 2, 0, (struct message){.kind = MESSAGE_LEARN_NOOP, .interval = over});
+    bench_say(b, 1, 0, (struct message){.kind = MESSAGE_SKIP, .interval = over});
+    struct value *v = alone_value(1, 1, 1);
+    bench_say(b, 2, 0,
+              (struct message){.kind = MESSAGE_LEARN, .slot = end + 3, .tag = v->tag, .value = v});
+    assert_null(alone_slot(b, end + 3).vote);
+    assert_null(alone_slot(b, end + 3).chosen);
+    assert_true(alone_status(b).frontier <= end);
+    value_unref(v);
+    bench_close(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +279,7 @@ int main(void)
         cmocka_unit_test(a_refused_run_is_not_promised_in_part),
         cmocka_unit_test(a_promise_reports_all_votes_and_decisions),
         cmocka_unit_test(a_long_promise_is_cut_at_the_right),
+        cmocka_unit_test(nobody_acts_above_the_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

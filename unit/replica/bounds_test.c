@@ -191,6 +191,33 @@ static void a_disk_that_stands_still_is_asked_for_no_more_votes(void **state)
     bench_close(b);
 }
 
+/* Nor do answers pile up that need no write: refusals, votes said again, what is known of slots. */
+static void a_disk_that_stands_still_answers_only_so_much(void **state)
+{
+    enum mode mode = *(const enum mode *)*state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.replies_max = 100;
+    struct bench *b = open_alone(&tuning, mode);
+    bool coordinated = mode == MODE_COORDINATED;
+    struct message prepare = {.kind = MESSAGE_PREPARE, .slot = 1};
+    if (coordinated)
+        prepare = (struct message){.kind = MESSAGE_PREPARE_RANGE, .interval = interval_one(1)};
+    prepare.ballot = (struct ballot){.round = 9, .node = 2, .boot = 1};
+    bench_say(b, 1, 0, prepare);
+    for (uint32_t i = 0; i < 300; i++) {
+        say_value(b, MESSAGE_ACCEPT, 2); /* A vote; then the same again. */
+        say_value(b, MESSAGE_ACCEPT, 1); /* Refused. */
+        if (coordinated)
+            bench_say(b, 1, 0, (struct message){.kind = MESSAGE_ASK, .interval = interval_one(2)});
+    }
+    uint64_t before = b->queue_count;
+    bench_sync(b, 0);
+    assert_in_range(b->queue_count - before, 100, 110);
+    say_value(b, MESSAGE_ACCEPT, 1);
+    assert_in_range(b->queue_count - before, 101, 111);
+    bench_close(b);
+}
+
 static void large_values_fill_the_pipeline_by_their_bytes(void **state)
 {
     enum mode mode = *(const enum mode *)*state;
@@ -380,6 +407,7 @@ int main(void)
         IN_BOTH_MODES(what_others_propose_waits_for_the_checkpoint),
         IN_BOTH_MODES(a_full_log_takes_the_slot_that_all_others_wait_for),
         IN_BOTH_MODES(a_disk_that_stands_still_is_asked_for_no_more_votes),
+        IN_BOTH_MODES(a_disk_that_stands_still_answers_only_so_much),
         IN_BOTH_MODES(large_values_fill_the_pipeline_by_their_bytes),
         IN_BOTH_MODES(writes_slow_down_before_the_log_is_full),
         IN_BOTH_MODES(what_a_checkpoint_covers_is_forgotten_little_by_little),
