@@ -94,6 +94,7 @@ static int restore_all(struct world *w, uint32_t node, const char **out_stage)
         .admitted = d->admitted,
         .first_slot = w->mix.first_slot,
         .seed = prng_next(&w->prng),
+        .life = n->life + 1,
         .limits = w->mix.limits,
         .tuning = w->mix.tuning,
     };

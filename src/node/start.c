@@ -152,6 +152,7 @@ static int open_replica(struct node *n)
         .admitted = acceptor_store_admitted(n->acceptor),
         .first_slot = 1,
         .seed = random_u64(),
+        .life = random_u64() | 1,
         .limits = machine_limits_default,
         .tuning = replica_tuning_default,
     };

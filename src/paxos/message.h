@@ -79,6 +79,7 @@ struct hello {
     struct members members;
     uint32_t id;                    /* The sender's. */
     uint64_t boot;                  /* The sender's. */
+    uint64_t life;                  /* Drawn at random at the sender's start; 0: not told. */
     bool asks;                      /* The sender wants a Hello back. */
     uint8_t disk_id[DISK_ID_SIZE];  /* The sender's. */
     uint8_t recorded[DISK_ID_SIZE]; /* What the sender has durably recorded of the receiver's
@@ -86,6 +87,7 @@ struct hello {
     /* What the sender has seen of the receiver since its start: if it is more than the receiver's
        disk knows of, that disk went back in time. */
     uint64_t seen_boot;
+    uint64_t seen_life; /* Of that boot, the first; 0: not known. */
     uint64_t seen_slot; /* Coordinated mode: highest own slot the receiver used. */
 };
 

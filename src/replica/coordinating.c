@@ -378,6 +378,10 @@ int coordinating_on_revoked(struct replica *r, struct interval interval)
 {
     if (replica_coordinator(r, interval.first) != r->self || interval.last < r->own.position)
         return 0;
+    if (!hello_is_known(r)) {
+        r->own.revoked_to = max_u64(r->own.revoked_to, interval.last);
+        return 0;
+    }
     struct interval skipped = {0};
     TRY(coordinating_skip_to(r, interval.last, &skipped));
     return coordinating_announce(r, skipped);
@@ -452,6 +456,11 @@ int coordinating_tick(struct replica *r)
     /* Rule C9: whether this disk has gone back in time shows before a slot is used twice. */
     if (!hello_is_known(r))
         return 0;
+    if (r->own.revoked_to >= r->own.position) {
+        struct interval skipped = {0};
+        TRY(coordinating_skip_to(r, r->own.revoked_to, &skipped));
+        TRY(coordinating_announce(r, skipped));
+    }
     TRY(coordinating_propose_all(r));
     coordinating_pass_decided(r);
     if (r->own.position <= r->frontier) {

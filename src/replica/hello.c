@@ -30,8 +30,10 @@ static int hello_send(struct replica *r, uint32_t to, bool asks, uint64_t wait_f
     hello->members = identity->members;
     hello->id = identity->id;
     hello->boot = r->options.boot;
+    hello->life = r->options.life;
     hello->asks = asks;
     hello->seen_boot = peer->seen_boot;
+    hello->seen_life = peer->seen_life;
     hello->seen_slot = peer->seen_slot;
     memcpy(hello->disk_id, identity->disk_id, DISK_ID_SIZE);
     /* By the time this is sent, the record of that disk is durable: that is what it says. */
@@ -119,6 +121,24 @@ static int hello_record_disk(struct replica *r, uint32_t index, const struct hel
     return 0;
 }
 
+/* Of two lives with one boot the first one counts: the other is what it is to be told of. */
+static void hello_note_boot(struct peer *peer, const struct hello *hello)
+{
+    if (hello->boot <= peer->seen_boot)
+        return;
+    peer->seen_boot = hello->boot;
+    peer->seen_life = hello->life;
+}
+
+/* Has it seen more of this very disk than the disk knows of? Then that went back in time. */
+static bool hello_saw_more(const struct replica *r, const struct hello *hello)
+{
+    bool is_other = hello->seen_life != 0 && hello->seen_life != r->options.life;
+    if (hello->seen_boot == r->options.boot && is_other)
+        return true;
+    return hello->seen_boot > r->options.boot || hello->seen_slot > coordinating_used_to(r);
+}
+
 int hello_on_message(struct replica *r, uint32_t index, uint64_t link, const struct hello *hello)
 {
     enum refusal refusal = hello_judge(r, index, hello);
@@ -130,11 +150,10 @@ int hello_on_message(struct replica *r, uint32_t index, uint64_t link, const str
     peer->has_link = true;
     peer->link = link;
     peer->refused_us = REFUSAL_NONE;
-    peer->seen_boot = max_u64(peer->seen_boot, hello->boot);
+    hello_note_boot(peer, hello);
     if (memcmp(hello->recorded, r->options.identity.disk_id, DISK_ID_SIZE) == 0) {
-        /* It has seen more of this very disk than the disk knows of: it went back in time. */
-        bool is_behind = hello->seen_slot > coordinating_used_to(r);
-        if (hello->seen_boot > r->options.boot || (is_behind && r->admitted))
+        bool is_behind = hello_saw_more(r, hello);
+        if (is_behind && r->admitted)
             return ERR_CORRUPT;
         /* Before its admission a disk uses no slot: so this one is from before that, or it was
            another disk's slots that others told of. Its word admits neither. */

@@ -76,6 +76,7 @@ struct coordination {
     uint64_t ahead;            /* How far the last skip ahead went; 0: none since a proposal. */
     uint64_t busy_ns;          /* When there was last something to propose. */
     uint64_t proposed_ns;      /* When something was last proposed. */
+    uint64_t revoked_to;       /* Others took slots over up to here before any might be skipped. */
     bool gathers;              /* What waits is left to grow: see coordinating_gathers. */
     struct list inflight;      /* struct batch: proposed at round 0, slot not resolved. */
 };
@@ -148,6 +149,7 @@ struct peer {
     uint64_t trip_ns;      /* There and back, lately; 0: not known. */
     uint64_t hello_due_ns; /* No Hello is asked for before then. */
     uint64_t seen_boot;    /* The highest boot seen of it since this node's start, */
+    uint64_t seen_life;    /* the first life of that boot, */
     uint64_t seen_slot;    /* and the highest own slot that it proposed in or skipped. */
     /* Coordinated mode: our skips, as far as the peer is known to know them. */
     uint64_t skips_known;  /* Its word: our lowest slot that it knows nothing of. */

@@ -41,6 +41,7 @@ int replica_open(const struct replica_options *options, struct replica **out_rep
     assert(members_is_valid(&options->identity.members));
     assert(options->first_slot > 0);
     assert(options->boot > 0);
+    assert(options->life != 0);
 
     struct replica *r = mem_alloc_zero(sizeof(*r));
     if (r == NULL)

@@ -76,6 +76,7 @@ struct replica_options {
     bool admitted;       /* DURABLE_ADMITTED was found on the disk. */
     uint64_t first_slot; /* 1 in dkv-node; the simulator also starts just below 2^8, 2^16, 2^32. */
     uint64_t seed;       /* Of backoffs and hedges. */
+    uint64_t life;       /* Drawn for this start, and for no other; not 0. */
     struct machine_limits limits;
     struct replica_tuning tuning;
 };

@@ -109,6 +109,8 @@ void hello_to_pb(const struct hello *h, uint32_t *ids, Dkv__V1__Hello *out)
     out->asks = h->asks;
     out->seen_boot = h->seen_boot;
     out->seen_slot = h->seen_slot;
+    out->life = h->life;
+    out->seen_life = h->seen_life;
 }
 
 static int decode_cluster(struct bytes name, struct hello *h, struct wire_error *error)
@@ -163,6 +165,8 @@ int hello_from_pb(const Dkv__V1__Hello *in, struct hello *out, struct wire_error
         .asks = in->asks != 0,
         .seen_boot = in->seen_boot,
         .seen_slot = in->seen_slot,
+        .life = in->life,
+        .seen_life = in->seen_life,
     };
     if (in->mode <= 0)
         return wire_refuse(error, "mode is missing");

@@ -25,6 +25,7 @@ static void bench_open_node(struct bench *b, uint32_t node)
     struct replica_options options = {
         .identity = {.cluster = "dkv", .mode = b->mode, .id = node + 1},
         .boot = ++b->boots[node],
+        .life = ++b->lives[node],
         .admitted = b->admitted,
         .first_slot = 1,
         .seed = node,

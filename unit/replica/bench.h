@@ -53,6 +53,7 @@ struct bench {
     enum mode mode;
     struct replica_tuning tuning;
     uint64_t boots[MEMBERS_MAX];
+    uint64_t lives[MEMBERS_MAX];
     uint8_t wipes[MEMBERS_MAX];
     struct bench_disk disks[MEMBERS_MAX];
     struct replica *nodes[MEMBERS_MAX];

@@ -16,6 +16,7 @@ static struct hello hello_of(const struct bench *b, uint32_t index)
         .cluster = "dkv",
         .id = index + 1,
         .boot = 1,
+        .life = 1,
     };
     h.members.count = b->count;
     for (uint32_t i = 0; i < b->count; i++)
@@ -291,6 +292,11 @@ static void who_saw_more_of_a_new_disk_does_not_admit_it(void **state)
     assert_false(b->dead[0]);
     assert_false(status_of(b, 0).peers[1].recorded_us);
     h.seen_slot = 0;
+    h.seen_boot = 2;
+    say_hello(b, 1, &h);
+    assert_false(b->dead[0]);
+    assert_false(status_of(b, 0).peers[1].recorded_us);
+    h.seen_boot = 1;
     say_hello(b, 1, &h);
     assert_true(status_of(b, 0).peers[1].recorded_us);
     bench_close(b);

@@ -32,6 +32,7 @@ static int start_in(enum mode mode, const struct durable *records, size_t count,
     struct replica_options options = {
         .identity = {.cluster = "dkv", .mode = mode, .id = 1},
         .boot = 1,
+        .life = 1,
         .admitted = true,
         .first_slot = FIRST_SLOT,
         .limits = machine_limits_default,

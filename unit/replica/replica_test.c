@@ -315,6 +315,7 @@ static int one_node_serves_one_put(enum mode mode)
     struct replica_options options = {
         .identity = {.cluster = "dkv", .mode = mode, .id = 1},
         .boot = 1,
+        .life = 1,
         .admitted = true,
         .first_slot = 1,
         .limits = machine_limits_default,

@@ -67,6 +67,8 @@ static void twin_hello(struct twin *t, const struct hello *h)
     t->hello.asks = h->asks;
     t->hello.seen_boot = h->seen_boot;
     t->hello.seen_slot = h->seen_slot;
+    t->hello.life = h->life;
+    t->hello.seen_life = h->seen_life;
     t->m.hello = &t->hello;
 }
 
@@ -199,6 +201,8 @@ static struct hello draw_hello(struct prng *p)
     h.asks = prng_below(p, 2) == 0;
     h.seen_boot = draw_number(p, 0);
     h.seen_slot = draw_number(p, 0);
+    h.life = prng_next(p) | 1;
+    h.seen_life = prng_next(p);
     if (prng_below(p, 2) == 0)
         memset(h.recorded, 0, sizeof(h.recorded));
     return h;

@@ -92,8 +92,8 @@ static const char *const golden[SAMPLE_MESSAGES] = {
     "0a060816104d7805",
     "0a080817104d78c0843d",
     "0a220803721e080510081809200c280e3083203884024087e497d01248f7a20450a08d06",
-    "0a4408018a013f08011203646b76180222040102ac02280230053a10aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa4210bb"
-    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb4801500458808001",
+    "0a5a08018a015508011203646b76180222040102ac02280230053a10aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa4210bb"
+    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb480150045880800160ef9bafcdf8acd19181016890e4d0b287d3aeeefe01",
 };
 
 static void test_golden(void **state)

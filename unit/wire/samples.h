@@ -169,6 +169,8 @@ static inline struct message sample_coordinated(int i, struct hello *hello)
         hello->mode = MODE_COORDINATED;
         hello->seen_boot = 4;
         hello->seen_slot = 16384;
+        hello->life = UINT64_C(0x8123456789abcdef);
+        hello->seen_life = UINT64_C(0xfedcba9876543210);
         return (struct message){.kind = MESSAGE_HELLO, .hello = hello};
     }
 }
@@ -252,6 +254,8 @@ static inline void assert_hello_equal(const struct hello *a, const struct hello 
     assert_memory_equal(a->recorded, b->recorded, DISK_ID_SIZE);
     assert_int_equal(a->seen_boot, b->seen_boot);
     assert_int_equal(a->seen_slot, b->seen_slot);
+    assert_int_equal(a->life, b->life);
+    assert_int_equal(a->seen_life, b->seen_life);
 }
 
 static inline void assert_progress_equal(const struct progress *a, const struct progress *b)
