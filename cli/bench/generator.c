@@ -376,8 +376,8 @@ static int generator_measure(struct generator *g, struct watch *w, struct genera
     uint64_t server_cpu_ns = 0;
     int err = watch_run(w, g, out_missing);
     uint64_t client_cpu_ns = cpu_own_ns();
-    if (err == 0)
-        err = cpu_read_ns(g->options.servers, &server_cpu_ns, out_missing);
+    pid_t gone = 0;
+    bool are_there = cpu_read_ns(g->options.servers, &server_cpu_ns, &gone) == 0;
     generator_drain(g);
     if (err != 0)
         return err;
@@ -385,7 +385,8 @@ static int generator_measure(struct generator *g, struct watch *w, struct genera
     tally_finish(&g->tally);
     out->tally = g->tally;
     g->tally.seconds = NULL; /* The result's now. */
-    out->server_cpu_ns = server_cpu_ns - w->server_cpu_ns;
+    out->server_cpu_ns = are_there ? server_cpu_ns - w->server_cpu_ns : 0;
+    out->server_gone = gone;
     out->client_cpu_ns = client_cpu_ns - w->client_cpu_ns;
     out->failed = g->failed;
     memcpy(out->error, g->error, sizeof(out->error));

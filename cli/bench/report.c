@@ -65,6 +65,11 @@ static double us_per_op(uint64_t cpu_ns, uint64_t ops)
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
 /* null where there is no such number: no operation, or nobody to ask. */
+static bool servers_known(const struct generator_options *o, const struct generator_result *r)
+{
+    return o->servers->count > 0 && r->server_gone == 0;
+}
+
 static json_t *json_cpu(bool known, uint64_t cpu_ns, uint64_t ops)
 {
     return known && ops > 0 ? json_real(us_per_op(cpu_ns, ops)) : json_null();
@@ -133,7 +138,7 @@ json_t *report_json(const struct generator_options *o, const struct generator_re
     err |= json_object_set_new(object, "max_ms", json_real(ms_of(t->max_ns)));
     err |= json_object_set_new(object, "gap_ms", json_real(ms_of(t->gap.longest_ns)));
     err |= json_object_set_new(object, "server_cpu_us_per_op",
-                               json_cpu(o->servers->count > 0, r->server_cpu_ns, t->ops));
+                               json_cpu(servers_known(o, r), r->server_cpu_ns, t->ops));
     err |= json_object_set_new(object, "client_cpu_us_per_op",
                                json_cpu(true, r->client_cpu_ns, t->ops));
     err |= add_latencies(object, t, QUANTILES_FIRST, QUANTILES);
@@ -207,8 +212,10 @@ void report_print(FILE *out, const struct generator_options *o, const struct gen
     fprintf(out, "longest gap %.3f ms without an operation done\n", ms_of(t->gap.longest_ns));
     if (t->ops > 0) {
         fputs("CPU us/op  ", out);
-        if (o->servers->count > 0)
+        if (servers_known(o, r))
             fprintf(out, " servers %.1f,", us_per_op(r->server_cpu_ns, t->ops));
+        else if (r->server_gone != 0)
+            fprintf(out, " servers unknown (process %ld has ended),", (long)r->server_gone);
         fprintf(out, " this generator %.1f\n", us_per_op(r->client_cpu_ns, t->ops));
     }
     print_homes(out, o, r);
