@@ -7,7 +7,17 @@
 # Prints both in ms, with the processor time (in ms, in steps of 10) that it took. Listens on
 # 127.0.0.1, ports $PORT + 1 to $PORT + 3 (7400).
 set -euo pipefail
+case ${1:-} in
+-h | --help)
+    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"
+    exit 0
+    ;;
+esac
 build=${1:-build}
+if [ ! -x "$build/bench/make-log" ]; then
+    echo "restart.sh: no bench/make-log below $build: which directory was it built in?" >&2
+    exit 2
+fi
 slots=${2:-100000}
 mode=${3:-coordinated}
 port=${PORT:-7400}
