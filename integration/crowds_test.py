@@ -172,9 +172,8 @@ class Crowds(case.Case):
         self.assertGreater(crowded["ok"], quiet["ok"] / 4)
         self.assertLess(crowded["gap_ms"], 2000)
         idle.close()
-        with case.Timer() as timer:
-            node.client.put(b"after", b"1", timeout=5)
-        self.assertLess(timer.seconds, 1)
+        with self.serves_again(nodes):
+            pass
         nodes.wait_converged()
 
     def test_more_than_is_served(self):
@@ -201,7 +200,7 @@ class Crowds(case.Case):
         self.assertEqual(sum(f.without_hint for f in floods), 0)
         self.assertGreater(ok, 1000)
         self.assertLess(slowest, FLOOD_SLOWEST_S + disk.pause_s)
-        self.assertLess(settled, 1)
+        self.assertLess(settled, 1 + disk.pause_s)
         nodes.wait_converged()
         for number, flood in enumerate(floods):
             # At another node than the one that answered.

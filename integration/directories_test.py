@@ -1,6 +1,7 @@
 """Data directories that are somebody else's, or damaged: the node says so and does not start."""
 import glob
 import os
+import shutil
 import subprocess
 
 import case
@@ -171,6 +172,40 @@ class Directories(case.Case):
         verify(0, r"[1-9]\d* records, 0 bad", self.node.directory)
         verify(1, r"not a data directory of dkv", self.nodes.directory)
         self.starts()
+
+
+class Older(case.Case):
+    """An older copy of a node's own directory, as from a backup."""
+
+    def test_of_a_node_that_wrote_since(self):
+        self.check(lambda nodes, node: node.client.put(b"key", b"since"))
+
+    def test_of_a_node_that_only_started_since(self):
+        self.check(lambda nodes, node: None)
+
+    def check(self, since):
+        nodes = self.cluster()
+        node = nodes.node(3)
+        for made in nodes.nodes:
+            made.client.put(b"key", VALUE)
+        nodes.wait_converged()
+        node.kill()
+        copy = node.directory + ".copy"
+        shutil.copytree(node.directory, copy)
+        node.start()
+        node.wait_ready()
+        since(nodes, node)
+        node.kill()
+        shutil.rmtree(node.directory)
+        os.rename(copy, node.directory)
+        logged = len(node.log_text())
+        node.start()
+        self.assertEqual(node.wait_exit(), 1)
+        self.assertRegex(node.log_text()[logged:], " error .*went back in time")
+        # The others have all that was answered, and go on.
+        self.assertTrue(nodes.node(1).client.put(b"k", b"v").applied)
+        self.assertEqual(nodes.node(1).client.get(b"key").value,
+                         nodes.node(2).client.get(b"key").value)
 
 
 class Modes(case.Case):
