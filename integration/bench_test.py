@@ -105,7 +105,7 @@ class Bench(case.Case):
         self.assertEqual(sum(int(s["ops"]) for s in seconds), r["ops"])
 
     def test_get(self):
-        for consistency in ("linearizable", "sequential"):
+        for consistency in ("linearizable", "quorum", "sequential"):
             with self.subTest(consistency):
                 r = self.bench("get", "--clients", "3", "--duration", "500ms", "--keys", "50",
                                "--value-size", "0", "--consistency", consistency)

@@ -1,5 +1,6 @@
 /*
- * rewound_test.c -- a disk that went back in time is found out before a slot is used twice.
+ * rewound_test.c -- a disk that went back in time is found out, and before a slot is used twice if
+ * one who remembers is there.
  *
  * A node is started from an older copy of its own disk: the boot comes again, and what was reserved
  * and used since is not known of. docs/protocol.md, section 7, rule C9.

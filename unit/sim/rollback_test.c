@@ -3,9 +3,8 @@
  * more of it than that disk knows of (docs/protocol.md, section 7, rule C9).
  *
  * No more than that is promised, which is why this is no fault of the random runs. What peers have
- * seen they hold in memory only, and tell when their streams to the node come up, which may be
- * after its own; a copy that is one start and less than a chunk old is not told from a restart; and
- * votes that went with the newer disk are missed by nobody. Until a node is told it may do harm.
+ * seen they hold in memory only, but for their votes, and votes that went with the newer disk are
+ * missed by nobody: where those who remember are away, the others cannot tell.
  */
 #include "../unit.h"
 
