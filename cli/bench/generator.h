@@ -56,7 +56,8 @@ struct generator_progress {
 struct generator_result {
     struct tally tally; /* tally_fini */
     uint64_t server_cpu_ns;
-    pid_t server_gone; /* One of the servers that has ended: what they took is not known. 0: none. */
+    pid_t
+        server_gone; /* One of the servers that has ended: what they took is not known. 0: none. */
     uint64_t client_cpu_ns;
     uint64_t backlog; /* Open loop: operations due in the window that were never sent. */
     uint64_t home_clients[TALLY_HOMES_MAX];
@@ -69,7 +70,8 @@ uint32_t generator_key_size_min(uint32_t keys);
 
 /*
  * Run it from beginning to end. on_progress (may be NULL) is called once a second. ERR_NO_MEMORY
- * (also: no thread); ERR_NOT_FOUND: *out_missing, one of the servers, was not there at the beginning.
+ * (also: no thread); ERR_NOT_FOUND: *out_missing, one of the servers, was not there at the
+ * beginning.
  */
 int generator_run(const struct generator_options *options,
                   void (*on_progress)(void *context, const struct generator_progress *progress),
