@@ -40,7 +40,8 @@ void lane_fini(struct lane *lane)
 
 /* ---- Places -------------------------------------------------------------------------------- */
 
-/* Give it a number and a place. With the lock held. ERR_FULL: till an answer comes; ERR_NO_MEMORY. */
+/* Give it a number and a place. With the lock held. ERR_FULL (till one is answered),
+   ERR_NO_MEMORY. */
 static int place_take(struct lane *lane, struct lane_op *op)
 {
     uint32_t at = lane->free_place;
