@@ -379,13 +379,14 @@ static int proposing_claim(struct replica *r)
     if (number > replica_window_end(r)) {
         /*
          * Wait until the window moves. It does not, if all of it was only ever prepared, by nodes
-         * that died over it: what saw no Accept is no hole that anybody fills. So begin with the
-         * first one.
+         * that died over it: what saw no Accept is no hole that anybody fills. So fill the first
+         * one. It is no claim: who loses one tries the next slot at once, and this is the only one.
          */
         number = r->chosen_to + 1;
         const struct slot *slot = slots_find(&r->slots, number);
         if (r->frontier > r->chosen_to || (slot != NULL && slot->proposal != NULL))
             return 0;
+        return proposing_recover(r, number);
     }
     return proposing_open(r, number, true);
 }

@@ -240,6 +240,38 @@ static void nobody_acts_above_the_window(void **state)
     bench_close(b);
 }
 
+/*
+ * All of the window was prepared by a node that died over it, so there is one slot only in which
+ * anything can be done; and who loses a slot there must not try again at once, as a claim would.
+ */
+static void a_window_used_up_is_no_duel(void **state)
+{
+    (void)state;
+    struct replica_tuning tuning = replica_tuning_default;
+    tuning.alpha = 100;
+    struct bench *b = bench_open_tuned(3, &tuning, MODE_CLASSIC);
+    for (uint32_t node = 0; node < 2; node++) {
+        struct message prepare = {.kind = MESSAGE_PREPARE, .slot = 100};
+        prepare.ballot = (struct ballot){.round = 1, .node = 3, .boot = 1};
+        bench_say(b, 2, node, prepare);
+    }
+    b->dead[2] = true;
+    b->no_disk = true;
+    bench_put(b, 0, 1, "k", "v");
+    bench_put(b, 1, 2, "k", "w");
+    /* A commit takes longer than the way to the other one. */
+    for (uint32_t ms = 0; ms < 1000; ms++) {
+        for (uint32_t node = 0; node < 2; node++) {
+            b->stalled[node] = ms % 10 != 5 * node;
+            bench_tick(b, node);
+            bench_deliver(b);
+        }
+        bench_run(b, 1);
+    }
+    assert_true(b->answers[1].given && b->answers[2].given);
+    bench_close(b);
+}
+
 /* Whom it asks for promises and votes have forgotten those slots: their state covers them. */
 static void a_proposal_in_a_forgotten_slot_ends(void **state)
 {
@@ -397,6 +429,7 @@ int main(void)
         cmocka_unit_test(a_chosen_slot_is_never_voted_on_again),
         cmocka_unit_test(a_vote_for_another_value_is_not_what_was_chosen),
         cmocka_unit_test(nobody_acts_above_the_window),
+        cmocka_unit_test(a_window_used_up_is_no_duel),
         cmocka_unit_test(a_proposal_in_a_forgotten_slot_ends),
         cmocka_unit_test(an_idle_node_leaves_a_hole_alone_for_as_long_as_commits_take),
         cmocka_unit_test(every_allocation_fails_once_in_classic_mode),
