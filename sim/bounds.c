@@ -7,7 +7,7 @@
 /* Of writes that wait for the disk, and of what one turn says. */
 #define WAITING_MAX 16384
 /* What may wait beyond replies_max: what the node asks itself, and what one message begets. */
-#define REPLIES_OWN 1024
+#define REPLIES_OWN (1024 + 64)
 /* An operation, or a value of one operation only; more than any of a simulated client. */
 #define OPERATION_BYTES 1024
 

@@ -185,8 +185,9 @@ int accepting_on_accept(struct replica *r, uint32_t from, const struct message *
     }
     TRY(accepting_skips(r, m));
     /* A log that the checkpoints cannot keep up with must not fill the memory. */
-    if (from != r->self && (voting_is_overloaded(r, from) ||
-                            replica_log_waits_above(r, 2 * r->options.tuning.log_bytes_max)))
+    if (from != r->self && replica_log_waits_above(r, 2 * r->options.tuning.log_bytes_max))
+        return 0;
+    if (voting_is_overloaded(r, from))
         return 0;
     struct slot *slot = NULL;
     TRY(accepting_find(r, from, m, &slot));

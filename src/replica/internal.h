@@ -49,6 +49,8 @@
  * by others' requests, which will be repeated, nor for chosen_to, which can wait.
  */
 #define WRITES_WAITING_MAX 65536
+/* Replies to itself that wait for it, beyond replies_max. */
+#define REPLIES_OWN_MAX 1024
 
 /* This node's attempts to decide one slot. */
 struct proposal {
@@ -379,7 +381,7 @@ uint64_t heartbeat_round_trip(const struct replica *r);
 /* voting.c */
 int voting_on_prepare(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
 int voting_on_accept(struct replica *r, uint32_t from, const struct message *m) MUST_CHECK;
-/* A disk that stands still must not let requests pile up in memory. This node's own are few. */
+/* A disk that stands still must not let requests pile up in memory. They are said again. */
 bool voting_is_overloaded(const struct replica *r, uint32_t from);
 /* What this node promised and accepted in the slot. */
 int voting_persist(struct replica *r, uint64_t number, const struct slot *slot) MUST_CHECK;

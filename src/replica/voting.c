@@ -12,8 +12,10 @@
 
 bool voting_is_overloaded(const struct replica *r, uint32_t from)
 {
-    return from != r->self && (replica_writes_waiting(r) >= WRITES_WAITING_MAX ||
-                               r->outbox.count >= r->options.tuning.replies_max);
+    size_t replies_max = r->options.tuning.replies_max;
+    if (from == r->self)
+        return r->outbox.count >= replies_max + REPLIES_OWN_MAX;
+    return replica_writes_waiting(r) >= WRITES_WAITING_MAX || r->outbox.count >= replies_max;
 }
 
 int voting_persist(struct replica *r, uint64_t number, const struct slot *slot)
