@@ -3,10 +3,11 @@
  * only; any thread.
  *
  * All share UNREAD_MAX bytes: each may have an eighth of what is still free, and a Batch stream at
- * most UNREAD_STREAM_MAX. So however many do not read, some is free, and who does read has
- * answers. (Choudhury and Hahne, "Dynamic Queue Length Thresholds for Shared-Memory Packet
- * Switches", IEEE/ACM Transactions on Networking, 1998.) Answers without values are not refused:
- * what operations may be under way bounds them.
+ * most UNREAD_STREAM_MAX. So however many do not read, some is free, and who does read has answers
+ * of some size: those of 1 MiB are refused when less than 8 are left. (Choudhury and Hahne,
+ * "Dynamic Queue Length Thresholds for Shared-Memory Packet Switches", IEEE/ACM Transactions on
+ * Networking, 1998.) Answers without values are not refused: what operations may be under way
+ * bounds them.
  */
 #ifndef DKV_SERVICE_UNREAD_H
 #define DKV_SERVICE_UNREAD_H
